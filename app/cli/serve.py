@@ -1,0 +1,200 @@
+"""The commands that stay: up, web, worker; and migrate."""
+
+import dataclasses
+import fcntl
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import models
+from app import create_app
+from app.cli import demo
+from app.server import Server, stop_on_signals
+from app.watch import Watch
+from core import clock, telemetry
+from core.config import Settings
+from core.errors import UsageError
+from models.migrate import migrate as migrate_database
+from workers import broker as brokers
+from workers import inbound, outbound  # noqa: F401 (declares the actors)
+from workers.crew import Crew
+from workers.stage import Seats
+
+_LOOPBACK = "127.0.0.1"
+_EVERYWHERE = "0.0.0.0"  # noqa: S104 (platforms route to whatever address the dyno has)
+_RESTART_S = 1.0
+
+
+def up(settings: Settings) -> int:
+    """Run everything in this process: the door, the workers and, outside production, a sandbox."""
+    settings = dataclasses.replace(settings, host=settings.host or _LOOPBACK)
+    with ExitStack() as stack:
+        stack.enter_context(_alone(settings))
+        broker = _open(stack, settings, "up", working=True, migrating=True)
+        app, watch = _door(settings)
+        sandbox = demo.sandbox(settings, app) if demo.wanted(settings) else None
+        server = Server(app, settings.host, settings.port, settings.web_threads)
+        stop_on_signals(server.request_stop)
+        stack.callback(watch.stop)
+        watch.start()
+        crew = Crew.start(settings, broker, frozenset(brokers.QUEUES))
+        stack.callback(crew.stop)
+        if sandbox is not None:
+            stack.callback(sandbox.stop)
+            greeting = demo.Greeting(settings, sandbox, server.effective_port)
+            threading.Thread(target=greeting.say, name="greeting", daemon=True).start()
+        else:
+            print(f"The gateway listens on {settings.host} port {server.effective_port}.", flush=True)
+        server.serve(settings.grace_s)
+    return 0
+
+
+def web(settings: Settings) -> int:
+    """Answer requests; workers elsewhere carry the events."""
+    _require_servers(settings, "web")
+    with ExitStack() as stack:
+        _open(stack, settings, "web")
+        app, watch = _door(settings)
+        host = settings.host or _EVERYWHERE
+        server = Server(app, host, settings.port, settings.web_threads)
+        stop_on_signals(server.request_stop)
+        stack.callback(watch.stop)
+        watch.start()
+        _say(f"web: listening on {host} port {server.effective_port}")
+        server.serve(settings.grace_s)
+        _say("web: drained")
+    return 0
+
+
+def worker(settings: Settings, queues: frozenset[str] = frozenset(brokers.QUEUES)) -> int:
+    """Carry events, in one process or several."""
+    _require_servers(settings, "worker")
+    if settings.worker_processes > 1:
+        return _Family(settings, queues).run()
+    return _work(settings, queues)
+
+
+def migrate(settings: Settings) -> int:
+    """Bring the database up to this code."""
+    models.database.open_database(settings)
+    try:
+        applied = migrate_database()
+    finally:
+        models.database.close_database()
+    print("\n".join(f"applied {name}" for name in applied) or "Nothing to migrate.")
+    return 0
+
+
+def _work(settings: Settings, queues: frozenset[str]) -> int:
+    stop = threading.Event()
+    stop_on_signals(stop.set)
+    with ExitStack() as stack:
+        broker = _open(stack, settings, "worker", working=True)
+        crew = Crew.start(settings, broker, queues)
+        stack.callback(crew.stop)
+        _say(f"worker: {settings.worker_threads} threads on {', '.join(sorted(queues))}")
+        stop.wait()
+    _say("worker: drained")
+    return 0
+
+
+class _Family:
+    """A process that keeps several worker processes: restarts what dies, passes SIGTERM on."""
+
+    def __init__(self, settings: Settings, queues: frozenset[str]) -> None:
+        self._settings, self._queues = settings, queues
+        self._children: set[int] = set()
+        self._stopping = False
+
+    def run(self) -> int:
+        for _ in range(self._settings.worker_processes):
+            self._fork()
+        stop_on_signals(self._stop)
+        while self._children:
+            child, status = os.wait()
+            self._children.discard(child)
+            if not self._stopping:
+                _say(f"worker: process {child} ended with status {status}; starting another")
+                clock.sleep(_RESTART_S)
+                self._fork()
+        return 0
+
+    def _fork(self) -> None:
+        child = os.fork()
+        if child:
+            self._children.add(child)
+            return
+        try:
+            os._exit(_work(self._settings, self._queues))
+        except BaseException as failure:  # noqa: BLE001 (the child must not return into the parent)
+            _say(f"worker: {telemetry.words(failure)}")
+            os._exit(1)
+
+    def _stop(self) -> None:
+        self._stopping = True
+        for child in self._children:
+            os.kill(child, signal.SIGTERM)
+
+
+def _open(
+    stack: ExitStack,
+    settings: Settings,
+    component: str,
+    *,
+    working: bool = False,
+    migrating: bool = False,
+) -> Any:
+    telemetry.start(settings, component)
+    stack.callback(telemetry.stop)
+    models.start(settings, migrating=migrating)
+    stack.callback(models.stop)
+    Seats.per_account = settings.account_seats
+    return brokers.connect(settings, working=working)
+
+
+def _door(settings: Settings) -> tuple[Any, Watch]:
+    watch = Watch(settings.failures_before_slowdown)
+    client = brokers.redis_client(settings) if settings.redis_url else None
+    return create_app(settings, watch, client), watch
+
+
+def _require_servers(settings: Settings, command: str) -> None:
+    missing = [
+        name
+        for name, value in (
+            ("DATABASE_URL", settings.database_url),
+            ("REDIS_URL", settings.redis_url),
+        )
+        if not value
+    ]
+    if missing:
+        raise UsageError(
+            f"`gateway {command}` needs {' and '.join(missing)}: it shares its work with other "
+            "processes. For one process without servers, run: gateway up"
+        )
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    # Two in-process queues on one data folder would each see half of the other's work.
+    if settings.database_url:
+        yield
+        return
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (settings.data_dir / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(
+                f"Another `gateway up` is running on the data folder '{settings.data_dir}'. "
+                "Stop it, or choose another folder with --data-dir."
+            ) from None
+        yield
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)

@@ -1,0 +1,82 @@
+"""The commands of those who work on the gateway: pass the tests, pass everything that CI runs."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from app import lock
+from app.installation import ROOT
+from core import clock
+
+LEAST_COVERAGE = 80  # percent of lines and branches, of all processes that the tests start
+_LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+_STEPS = (
+    ("format", ("-m", "ruff", "format", "--check", ".")),
+    ("lint", ("-m", "ruff", "check", ".")),
+    ("types", ("-m", "mypy")),
+    ("imports", ("-c", _LINT_IMPORTS, "--no-logo")),
+)
+
+
+def test(arguments: list[str]) -> int:
+    """Run pytest with these arguments in the root of the checkout; gives its exit status."""
+    import pytest
+
+    os.chdir(ROOT)
+    return int(pytest.main(arguments))
+
+
+def check(arguments: list[str]) -> int:
+    """Run everything that CI runs, up to the first step that fails; gives that step's exit status.
+
+    The arguments go to pytest. It comes last, and its closing line ends the output.
+    """
+    for title, command in _STEPS:
+        began = clock.monotonic()
+        status, words = _run(command)
+        _tell(title, began, [words] if status else [])
+        if status:
+            return status
+    began = clock.monotonic()
+    faults = lock.faults(ROOT)
+    _tell("locks", began, [*faults, f"To renew them:\n{lock.RENEW}"] if faults else [])
+    if faults:
+        return 1
+    print("tests …", flush=True)  # noqa: T201
+    coverage = ("--cov", "--cov-report=term", f"--cov-fail-under={LEAST_COVERAGE}")
+    return _follow(("-m", "pytest", *coverage, *arguments))
+
+
+def _run(command: Sequence[str]) -> tuple[int, str]:
+    """Run Python with this command line in the root; gives the exit status and all it said."""
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def _follow(command: Sequence[str]) -> int:
+    """Run Python where its words can be followed; gives the exit status.
+
+    It is left the time to clear up: a Ctrl-C reaches it without us, a SIGTERM is passed on.
+    """
+    with subprocess.Popen([sys.executable, *command], cwd=ROOT) as process:
+        earlier = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            return process.wait()
+        finally:
+            signal.signal(signal.SIGTERM, earlier)
+
+
+def _tell(title: str, began: float, faults: Sequence[str]) -> None:
+    verdict = "not in order" if faults else "in order"
+    print(f"{title} {verdict} ({clock.monotonic() - began:.1f} s)", *faults, sep="\n", flush=True)  # noqa: T201

@@ -1,0 +1,146 @@
+"""The OpenAPI 3.1 document, made from the schemas that the doors use and the table of errors."""
+
+from typing import Any
+
+import falcon
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+
+from core.errors import ErrorCode
+from schemas.threecx import Accepted, EventStatus, Refusal, WebhookPayload
+
+_AT_THE_DOOR = (
+    ErrorCode.INVALID_JSON,
+    ErrorCode.INVALID_IDEMPOTENCY_KEY,
+    ErrorCode.INVALID_3CX_WEBHOOK,
+    ErrorCode.MODULE_NOT_ENABLED,
+    ErrorCode.PAYLOAD_TOO_LARGE,
+    ErrorCode.IDEMPOTENCY_CONFLICT,
+    ErrorCode.WEBHOOK_RATE_LIMITED,
+    ErrorCode.SERVICE_UNAVAILABLE,
+)
+_BY_THE_WORKERS = (
+    ErrorCode.MISSING_PHONE,
+    ErrorCode.MISSING_MESSAGE_TEXT,
+    ErrorCode.UNSUPPORTED_EVENT_TYPE,
+    ErrorCode.OUTBOUND_DISABLED,
+    ErrorCode.CALL_EVENTS_DISABLED,
+    ErrorCode.MESSAGE_PURPOSE_NOT_ALLOWED,
+    ErrorCode.RECIPIENT_SUPPRESSED,
+    ErrorCode.CONVERSATION_WINDOW_CLOSED,
+    ErrorCode.POLICY_VIOLATION,
+    ErrorCode.DAILY_MESSAGE_LIMIT_EXCEEDED,
+    ErrorCode.SENDING_THROTTLED,
+    ErrorCode.GATEWAY_SEND_FAILED,
+)
+
+
+class OpenAPI:
+    """`/openapi.json`."""
+
+    def __init__(self, public_url: str) -> None:
+        self._document = document(public_url)
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        """Serve the document."""
+        resp.media = self._document
+
+
+def document(public_url: str) -> dict[str, Any]:
+    """The document.
+
+    Args:
+        public_url: where the gateway is reached; empty says nothing about it.
+    """
+    spec = APISpec(
+        title="WhatsApp Gateway for 3CX",
+        version="1",
+        openapi_version="3.1.0",
+        plugins=[MarshmallowPlugin()],
+        info={"description": "Independent of, and not affiliated with, WhatsApp, Meta or 3CX."},
+        **({"servers": [{"url": public_url}]} if public_url else {}),
+    )
+    spec.components.security_scheme(
+        "secret", {"type": "apiKey", "in": "header", "name": "X-WhatsApp-Gateway-3CX-Secret"}
+    )
+    spec.path("/integrations/3cx/webhook/{integration_id}", operations={"post": _webhook()})
+    spec.path(
+        "/integrations/3cx/webhook/{integration_id}/events/{event_id}",
+        operations={"get": _status()},
+    )
+    spec.path("/healthz", operations={"get": _health("The process lives")})
+    spec.path("/readyz", operations={"get": _health("Webhooks are kept and carried on", 503)})
+    return spec.to_dict()
+
+
+def _webhook() -> dict[str, Any]:
+    answers = {
+        "202": _answer("Accepted, and kept", Accepted),
+        "200": _answer("With Prefer: wait, the outcome", EventStatus),
+    }
+    return {
+        "operationId": "postWebhook",
+        "summary": "An event of the phone system",
+        "security": [{"secret": []}],
+        "parameters": [
+            _path("integration_id"),
+            _header("X-WhatsApp-Gateway-Timestamp", "Unix seconds; signed integrations"),
+            _header("X-WhatsApp-Gateway-Signature", "sha256=hex; signed integrations"),
+            _header("Idempotency-Key", "1 to 255 visible ASCII characters"),
+            _header("Prefer", "wait=N holds the answer up to N (at most 10) seconds"),
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": WebhookPayload}},
+        },
+        "responses": answers | _refusals(*_AT_THE_DOOR, *_BY_THE_WORKERS),
+    }
+
+
+def _status() -> dict[str, Any]:
+    return {
+        "operationId": "getEvent",
+        "summary": "How far an event has come",
+        "security": [{"secret": []}],
+        "parameters": [
+            _path("integration_id"),
+            _path("event_id"),
+            _header("X-WhatsApp-Gateway-Timestamp", "Unix seconds; signed integrations"),
+            _header("X-WhatsApp-Gateway-Signature", "of an empty body; signed integrations"),
+        ],
+        "responses": {"200": _answer("The event", EventStatus)}
+        | _refusals(
+            ErrorCode.INVALID_3CX_WEBHOOK, ErrorCode.EVENT_NOT_FOUND, ErrorCode.SERVICE_UNAVAILABLE
+        ),
+    }
+
+
+def _health(summary: str, *others: int) -> dict[str, Any]:
+    well = {"description": summary, "content": {"application/json": {"schema": {"type": "object"}}}}
+    return {"summary": summary, "responses": {str(status): well for status in (200, *others)}}
+
+
+def _answer(description: str, schema: type) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _refusals(*codes: ErrorCode) -> dict[str, Any]:
+    by_status: dict[str, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(str(code.status), []).append(f"`{code.value}`: {code.message}")
+    return {
+        status: _answer("\n".join(lines), Refusal) for status, lines in sorted(by_status.items())
+    }
+
+
+def _path(name: str) -> dict[str, Any]:
+    return {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {
+        "in": "header",
+        "name": name,
+        "description": description,
+        "schema": {"type": "string"},
+    }

@@ -1,0 +1,27 @@
+"""The sandbox's routes, as a table."""
+
+from typing import TYPE_CHECKING, Any
+
+import falcon
+
+from app.sandbox import api, page
+from app.sandbox.guard import Refused, answer_refusal
+
+if TYPE_CHECKING:
+    from app.sandbox.sandbox import Sandbox
+
+
+def add(app: falcon.App[Any, Any], sandbox: "Sandbox", prefix: str) -> None:
+    """Put the page and the API of this sandbox under `prefix`, such as `/sandbox`."""
+    desk = api.Desk(sandbox)
+    phone = page.Phone(sandbox, desk, prefix)
+    thread = api.Thread(sandbox, desk)
+    app.add_error_handler(Refused, answer_refusal)
+    app.add_route(prefix, phone)
+    app.add_route(f"{prefix}/", phone)
+    app.add_route(f"{prefix}/static/{{name}}", page.Static())
+    app.add_route(f"{prefix}/api/customers", api.Customers(sandbox))
+    app.add_route(f"{prefix}/api/customers/{{customer}}/messages", thread)
+    app.add_route(f"{prefix}/api/customers/{{customer}}/read", api.Reading(sandbox))
+    app.add_route(f"{prefix}/api/received", api.Received(sandbox))
+    app.add_route(f"{prefix}/api/faults", api.FaultRules(sandbox))

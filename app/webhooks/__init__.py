@@ -1,0 +1,1 @@
+"""The doors of 3CX and of Meta."""

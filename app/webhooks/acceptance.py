@@ -1,0 +1,145 @@
+"""How a proven webhook becomes an event: one row, committed before the answer, once per repeat."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import falcon
+import orjson
+import peewee
+
+from app.directory import KnownIntegration
+from app.proof import Caller
+from core import clock
+from core.errors import ErrorCode, Refused
+from core.ids import new_id
+from models import backlog
+from models.conversation import conversation_key
+from models.customer import address_hash
+from models.database import transaction
+from models.event import RESCUE_MS, Event, State, Waiting
+from models.idempotency import Idempotency, RepeatKeys
+from schemas import threecx
+from schemas.threecx import Arrival
+from workers.stage import Seats
+
+_KEY_CHARACTERS = 255
+_SEAT_LOOK_MS = 15_000
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """An event that is kept.
+
+    Args:
+        event_id: its id.
+        duplicate: whether an earlier request had become it already.
+        seated: whether its journey may begin at once.
+    """
+
+    event_id: str
+    duplicate: bool
+    seated: bool
+
+
+def accept(caller: Caller, payload: dict[str, Any], repeats: RepeatKeys | None) -> Acceptance:
+    """Keep a webhook as an event, durably, or find the event that it repeats.
+
+    Args:
+        caller: who proved to be calling.
+        payload: the JSON object.
+        repeats: what makes the request a repeat, if anything does.
+
+    Raises:
+        Refused: `idempotency_conflict`.
+        DatabaseUnavailable: nothing was kept.
+    """
+    integration = caller.integration
+    arrival = threecx.read(payload, integration.default_region, integration.own_numbers)
+    row = _row(integration, arrival, payload)
+    try:
+        return _keep(row, repeats)
+    except peewee.IntegrityError:
+        # Another request with one of the keys was committed between our look and our write.
+        return _keep(row, repeats)
+
+
+@transaction
+def _keep(row: dict[str, Any], repeats: RepeatKeys | None) -> Acceptance:
+    now = clock.now_ms()
+    if repeats is not None:
+        earlier = Idempotency.seen(row["integration_id"], repeats, now)
+        if earlier is not None:
+            return _repeat(earlier, repeats)
+        Idempotency.remember(row["integration_id"], repeats, row["id"], now)
+    seated = backlog.seat_is_free(row["account_id"], Seats.per_account)
+    waiting = {"seated": True, "due_at_ms": now + RESCUE_MS}
+    if not seated:
+        waiting = {
+            "seated": False,
+            "waiting_for": Waiting.SEAT.value,
+            "due_at_ms": now + _SEAT_LOOK_MS,
+        }
+    Event.insert(**row, **waiting).execute()
+    return Acceptance(row["id"], duplicate=False, seated=seated)
+
+
+def _repeat(earlier: Idempotency, repeats: RepeatKeys) -> Acceptance:
+    if earlier.repeat_key == repeats.strict and earlier.body_hash != repeats.body_hash:
+        raise Refused(ErrorCode.IDEMPOTENCY_CONFLICT)
+    return Acceptance(earlier.event_id, duplicate=True, seated=False)
+
+
+def _row(
+    integration: KnownIntegration, arrival: Arrival, payload: dict[str, Any]
+) -> dict[str, Any]:
+    now = clock.now_ms()
+    hashed = address_hash(integration.account_id, arrival.to) if arrival.to else None
+    content = {
+        "to": arrival.to,
+        "text": arrival.text,
+        "purpose": arrival.purpose,
+        "body": payload,
+    }
+    return {
+        "id": new_id("evt"),
+        "account_id": integration.account_id,
+        "integration_id": integration.id,
+        "instance_id": integration.instance_id,
+        "event_type": arrival.event_type,
+        "state": State.RECEIVED.value,
+        "address_hash": hashed,
+        "conversation_key": conversation_key(integration.instance_id, hashed) if hashed else None,
+        "payload": orjson.dumps(content).decode(),
+        "received_at_ms": now,
+        "expires_at_ms": now + integration.validity_ms,
+    }
+
+
+def repeat_keys(
+    req: falcon.Request, caller: Caller, payload: dict[str, Any], body: bytes
+) -> RepeatKeys | None:
+    """What makes this request a repeat of another (webhook contract, Answer).
+
+    Raises:
+        Refused: `invalid_idempotency_key`.
+    """
+    body_hash = sha256(body).hexdigest()
+    strict = _header_key(req.get_header("Idempotency-Key"))
+    keys = [strict] if strict else []
+    if caller.signature is not None:
+        keys.append("signature:" + caller.signature)
+    own_id = payload.get("event_id")
+    if own_id is not None and own_id != "":
+        named = orjson.dumps(own_id) + b"\x1f" + body_hash.encode()
+        keys.append("event_id:" + sha256(named).hexdigest())
+    return RepeatKeys(tuple(keys), body_hash, strict) if keys else None
+
+
+def _header_key(given: str | None) -> str | None:
+    if given is None:
+        return None
+    visible = all("!" <= character <= "~" for character in given)
+    if not given or len(given) > _KEY_CHARACTERS or not visible:
+        raise Refused(ErrorCode.INVALID_IDEMPOTENCY_KEY)
+    return "key:" + sha256(given.encode()).hexdigest()

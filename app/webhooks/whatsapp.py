@@ -1,0 +1,64 @@
+"""Meta's webhook: the handshake, and events that are kept before they are answered."""
+
+import hmac
+import logging
+
+import falcon
+
+from app.body import read_body
+from app.directory import Directory, KnownInstance
+from core.errors import ErrorCode, Refused
+from models.inbound_item import InboundItem
+from schemas import meta
+from workers import inbound
+
+META_BYTES = 3 * 1024 * 1024  # whatsapp-cloud-api, Webhooks from Meta
+_SIGNATURE_HEADER = "X-Hub-Signature-256"
+
+_log = logging.getLogger(__name__)
+
+
+class WhatsAppWebhook:
+    """`GET, POST /webhooks/whatsapp/{instance_id}`."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, instance_id: str) -> None:
+        """Answer Meta's handshake with its challenge, if it knows the verify token."""
+        instance = self._directory.instance(instance_id)
+        given = req.get_param("hub.verify_token") or ""
+        wanted = instance.verify_token if instance else ""
+        fits = hmac.compare_digest(given.encode(errors="replace"), wanted.encode())
+        if not fits or not wanted or req.get_param("hub.mode") != "subscribe":
+            raise Refused(ErrorCode.INVALID_WHATSAPP_WEBHOOK)
+        resp.content_type = falcon.MEDIA_TEXT
+        resp.text = req.get_param("hub.challenge") or ""
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response, instance_id: str) -> None:
+        """Keep every item that is new, then answer; workers do the rest."""
+        body = read_body(req, META_BYTES)
+        instance = self._directory.instance(instance_id)
+        signature = req.get_header(_SIGNATURE_HEADER)
+        if instance is None or not meta.verify(instance.app_secret, body, signature):
+            raise Refused(ErrorCode.INVALID_WHATSAPP_WEBHOOK)
+        try:
+            items = list(meta.items(body))
+        except meta.MalformedWebhook:
+            raise Refused(ErrorCode.INVALID_JSON) from None
+        rows = [
+            (owner.id, item.dedup_key, item.kind, item.to_bytes().decode())
+            for item in items
+            for owner in self._owners(instance, item)
+        ]
+        inbound.begin(InboundItem.keep(rows))
+        resp.media = {"success": True}
+
+    def _owners(self, instance: KnownInstance, item: meta.Item) -> list[KnownInstance]:
+        number = item.phone_number_id
+        if number is None or number == instance.phone_number_id:
+            return [instance]
+        owners = self._directory.instances_of_number(number, instance.app_secret)
+        if not owners:
+            _log.warning("instance %s: an item for a number of nobody's is left", instance.id)
+        return owners[:1]

@@ -1,0 +1,1 @@
+"""Words everybody shares. No I/O in here."""

@@ -1,0 +1,145 @@
+"""Who goes next: turns within a conversation, seats of an account, and what is due.
+
+At most K events of an account have a seat, which lets them be in the queue; the rest wait in the
+table, so that one account's flood costs another account nothing.
+"""
+
+from typing import Any
+
+import peewee
+
+from core import clock
+from models.database import is_postgres, transaction
+from models.event import RESCUE_MS, UNCERTAIN_HOLD_MS, Event, State, Waiting, rescue_after_ms
+
+_SEAT_LOOK_MS = 15_000
+_BATCH = 200
+
+
+def seat_is_free(account_id: str, seats: int) -> bool:
+    """Whether one more event of the account may be in the queue."""
+    taken = (
+        Event.select(peewee.SQL("1"))
+        .where(Event.account_id == account_id, Event.seated, Event.finished_at_ms.is_null())
+        .limit(seats)
+    )
+    return len(taken.tuples()) < seats
+
+
+def earlier_unfinished(event: Event) -> int | None:
+    """When to look again, if an earlier event of the conversation still holds this one back.
+
+    Returns:
+        Epoch milliseconds, or None when it is this event's turn.
+    """
+    now = clock.now_ms()
+    earlier = (
+        Event.select(Event.state, Event.finished_at_ms)
+        .where(
+            Event.conversation_key == event.conversation_key,
+            Event.seq < event.seq,
+            Event.finished_at_ms.is_null() | (Event.state == State.UNCERTAIN.value),
+            Event.finished_at_ms.is_null() | (Event.finished_at_ms > now - UNCERTAIN_HOLD_MS),
+        )
+        .order_by(Event.finished_at_ms.desc())
+        .tuples()
+    )
+    ends = [finished_at for _, finished_at in earlier]
+    if not ends:
+        return None
+    if all(end is not None for end in ends):
+        return int(max(ends)) + UNCERTAIN_HOLD_MS
+    return now + RESCUE_MS
+
+
+@transaction
+def hand_on(event: Event, seats: int) -> list[tuple[str, State]]:
+    """Give what an event that ended (or waits without its seat) held to those who can use it.
+
+    Returns:
+        Whom to wake, by id and state: the next of its conversation, if it only waits for its turn,
+        and the first of its account that waits for a seat.
+    """
+    wake = []
+    if event.conversation_key and event.finished:
+        wake = _seat_first(
+            Event.conversation_key == event.conversation_key,
+            Event.seq > event.seq,
+            waiting_for=(Waiting.TURN, Waiting.SEAT),
+        )
+    if seat_is_free(event.account_id, seats):
+        wake += _seat_first(
+            Event.account_id == event.account_id, ~Event.seated, waiting_for=(Waiting.SEAT,)
+        )
+    return wake
+
+
+def _seat_first(*whose: Any, waiting_for: tuple[Waiting, ...]) -> list[tuple[str, State]]:
+    first = (
+        Event.select(Event.id, Event.state, Event.waiting_for)
+        .where(Event.finished_at_ms.is_null(), *whose)
+        .order_by(Event.seq)
+        .limit(1)
+        .first()
+    )
+    if first is None or first.waiting_for not in waiting_for:
+        return []
+    Event.update(seated=True, due_at_ms=clock.now_ms() + RESCUE_MS).where(
+        Event.id == first.id, Event.state == first.state
+    ).execute()
+    return [(first.id, State(first.state))]
+
+
+@transaction
+def claim_due(seats: int) -> list[Event]:
+    """Take a batch of events that are due, and push their next time on.
+
+    Those that hold a seat, or can have one, are returned to be woken; the others wait for a seat.
+    Two sweepers at once take different rows (Postgres skips locked ones; SQLite has one writer).
+    """
+    now = clock.now_ms()
+    query = (
+        Event.select(
+            Event.id, Event.account_id, Event.state, Event.seated, Event.rescues, Event.due_at_ms
+        )
+        .where(Event.finished_at_ms.is_null(), Event.due_at_ms <= now)
+        .order_by(Event.due_at_ms, Event.seq)
+        .limit(_BATCH)
+    )
+    due = list(query.for_update(skip_locked=True) if is_postgres() else query)
+    free: dict[str, int] = {}
+    woken = []
+    for event in due:
+        if not event.seated:
+            left = free.setdefault(event.account_id, _free_seats(event.account_id, seats))
+            free[event.account_id] = left - 1
+            if left <= 0:
+                _push(event, now + _SEAT_LOOK_MS, waiting_for=Waiting.SEAT.value)
+                continue
+            _push(event, now + RESCUE_MS, seated=True)
+        else:
+            _push(event, now + rescue_after_ms(event.rescues), rescues=event.rescues + 1)
+        woken.append(event)
+    return woken
+
+
+def _free_seats(account_id: str, seats: int) -> int:
+    taken: int = (
+        Event.select()
+        .where(Event.account_id == account_id, Event.seated, Event.finished_at_ms.is_null())
+        .count()
+    )
+    return seats - taken
+
+
+def _push(event: Event, due_at_ms: int, **also: object) -> None:
+    Event.update(due_at_ms=due_at_ms, **also).where(Event.id == event.id).execute()
+
+
+@transaction
+def release(waiting_for: Waiting, **columns: str) -> None:
+    """Make events due that waited for what has just ended, e.g. a pause of their account."""
+    conditions = [getattr(Event, name) == value for name, value in columns.items()]
+    Event.update(due_at_ms=clock.now_ms()).where(
+        Event.finished_at_ms.is_null(), Event.waiting_for == waiting_for.value, *conditions
+    ).execute()

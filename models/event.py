@@ -1,0 +1,227 @@
+"""What arrived, and how far it has come. Every step of an event is a compare-and-set of this row."""
+
+from enum import StrEnum
+from typing import Any, Self
+
+import orjson
+import peewee
+
+from core import clock
+from core.errors import ErrorCode
+from models.base import Model, SealedField
+from models.database import transaction
+
+RESCUE_MS = 10_000  # a step that was not heard of for this long is begun again
+UNCERTAIN_HOLD_MS = 30_000  # how long an uncertain event holds back its conversation
+_LONGEST_RESCUE = 5  # rescues come after 10, 20, 40 … 320 s
+
+
+class State(StrEnum):
+    """What we did with an event. What WhatsApp did is `Delivery.status`."""
+
+    RECEIVED = "received"
+    VALID = "valid"
+    ALLOWED = "allowed"
+    READY = "ready"
+    SENDING = "sending"
+    SENT = "sent"
+    REFUSED = "refused"
+    RECORDED = "recorded"
+    UNCERTAIN = "uncertain"
+
+
+class Waiting(StrEnum):
+    """What an unfinished event waits for."""
+
+    SEAT = "seat"
+    TURN = "turn"
+    PAUSE = "pause"
+    LIMIT = "limit"
+    SLOT = "slot"
+    PROVIDER = "provider"
+
+
+class EventType(StrEnum):
+    """The published event types, and the gateway's own."""
+
+    TEST = "test"
+    OUTBOUND_MESSAGE = "outbound_message"
+    INBOUND_REPLY = "inbound_reply"
+    MISSED_CALL = "missed_call"
+    VOICEMAIL = "voicemail"
+    CALL_ENDED = "call_ended"
+    QUEUE_CALLBACK = "queue_callback"
+    AFTER_HOURS = "after_hours"
+    CALL_STARTED = "call_started"
+    QUEUE_EVENT = "queue_event"
+    OPT_OUT_CONFIRMATION = "opt_out_confirmation"  # ours: the one confirmation of an opt-out
+
+
+PUBLISHED_TYPES = frozenset(EventType) - {EventType.OPT_OUT_CONFIRMATION}
+CALL_EVENTS = frozenset(
+    {
+        EventType.MISSED_CALL,
+        EventType.VOICEMAIL,
+        EventType.CALL_ENDED,
+        EventType.QUEUE_CALLBACK,
+        EventType.AFTER_HOURS,
+    }
+)
+RECORDED_ONLY = frozenset({EventType.CALL_STARTED, EventType.QUEUE_EVENT})
+
+
+class Event(Model):
+    """One event's row: its place in the order, its state, and what finding it again needs."""
+
+    seq = peewee.BigIntegerField()  # the database's own; orders a conversation
+    id = peewee.TextField(primary_key=True)
+    account_id = peewee.TextField()
+    integration_id = peewee.TextField(null=True)
+    instance_id = peewee.TextField()
+    event_type = peewee.TextField()
+    state = peewee.TextField(default=State.RECEIVED.value)
+    error = peewee.TextField(null=True)
+    reason = peewee.TextField(null=True)
+    waiting_for = peewee.TextField(null=True)
+    address_hash = peewee.TextField(null=True)
+    conversation_key = peewee.TextField(null=True)
+    text_hash = peewee.TextField(null=True)
+    payload = SealedField()
+    part = peewee.IntegerField(default=0)  # the part of the text that goes out next
+    tries = peewee.IntegerField(default=0)  # at the step in hand
+    rescues = peewee.IntegerField(default=0)  # times the sweep has begun this step again
+    seated = peewee.BooleanField(default=False)  # whether it may be in the queue
+    dead = peewee.BooleanField(default=False)  # for a person to look at
+    due_at_ms = peewee.BigIntegerField()
+    slot_at_ms = peewee.BigIntegerField(null=True)
+    lease_until_ms = peewee.BigIntegerField(null=True)
+    received_at_ms = peewee.BigIntegerField()
+    expires_at_ms = peewee.BigIntegerField()
+    finished_at_ms = peewee.BigIntegerField(null=True)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The payload as JSON: `to` (E.164 or null), `text`, `purpose`, and what came, in `body`."""
+        content: dict[str, Any] = orjson.loads(self.payload)
+        return content
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is to be done unless somebody says so."""
+        return self.finished_at_ms is not None
+
+    @transaction
+    def move(self, old: State, new: State, **also: Any) -> bool:
+        """Go from one state to the next, if the event is still in the old one.
+
+        Args:
+            old: the state that the step began with.
+            new: the state that it ends with.
+            also: further columns to set in the same statement.
+
+        Returns:
+            True when this call moved it; False when somebody else got there first.
+        """
+        return self._set(
+            old,
+            state=new.value,
+            tries=0,
+            rescues=0,
+            waiting_for=None,
+            due_at_ms=clock.now_ms() + RESCUE_MS,
+            **also,
+        )
+
+    @transaction
+    def defer(self, state: State, until_ms: int, waiting_for: Waiting, *, keep_seat: bool) -> bool:
+        """Stay in the state until a time, or until the validity ends, whichever is first."""
+        return self._set(
+            state,
+            due_at_ms=min(until_ms, self.expires_at_ms),
+            waiting_for=waiting_for.value,
+            seated=keep_seat,
+            rescues=0,
+        )
+
+    @transaction
+    def refuse(self, old: State, code: ErrorCode, *, reason: str | None = None) -> bool:
+        """End without sending, for a published reason; a test event is recorded with it instead."""
+        if self.event_type == EventType.TEST:
+            return self._end(old, State.RECORDED, reason=code.value)
+        return self._end(old, State.REFUSED, error=code.value, reason=reason)
+
+    @transaction
+    def record(self, old: State, reason: str | None = None) -> bool:
+        """End because there is nothing to send."""
+        return self._end(old, State.RECORDED, reason=reason)
+
+    @transaction
+    def sent(self, old: State) -> bool:
+        """End because every part was taken by WhatsApp."""
+        return self._end(old, State.SENT)
+
+    @transaction
+    def doubt(self, old: State, reason: str) -> bool:
+        """Rest because a part may have gone out; a status webhook or a person settles it."""
+        return self._end(old, State.UNCERTAIN, reason=reason)
+
+    @transaction
+    def give_up(self, old: State) -> bool:
+        """End as a dead letter: a step of it failed again and again, and a person has to look."""
+        return self._end(old, State.REFUSED, error=ErrorCode.GATEWAY_SEND_FAILED.value, dead=True)
+
+    @transaction
+    def count_try(self) -> int:
+        """Note that the step in hand is tried once more; returns how often it was."""
+        Event.update(tries=Event.tries + 1).where(Event.id == self.id).execute()
+        self.tries += 1
+        return self.tries
+
+    @transaction
+    def revive(self) -> bool:
+        """Begin anew, by a person's word, an event that was refused, died or rests uncertain."""
+        now = clock.now_ms()
+        return self._set(
+            State(self.state),
+            state=State.RECEIVED.value,
+            error=None,
+            reason=None,
+            waiting_for=None,
+            dead=False,
+            tries=0,
+            rescues=0,
+            seated=True,
+            finished_at_ms=None,
+            due_at_ms=now + RESCUE_MS,
+            expires_at_ms=now + (self.expires_at_ms - self.received_at_ms),
+        )
+
+    def _end(self, old: State, new: State, **also: Any) -> bool:
+        return self._set(
+            old,
+            state=new.value,
+            finished_at_ms=clock.now_ms(),
+            seated=False,
+            waiting_for=None,
+            lease_until_ms=None,
+            **also,
+        )
+
+    def _set(self, old: State, **columns: Any) -> bool:
+        changed: int = (
+            Event.update(**columns).where(Event.id == self.id, Event.state == old.value).execute()
+        )
+        if changed:
+            for name, value in columns.items():
+                setattr(self, name, value)
+        return changed == 1
+
+    @classmethod
+    def load(cls, event_id: str) -> Self | None:
+        """The event with this id, as it stands in the database."""
+        return cls.get_or_none(cls.id == event_id)
+
+
+def rescue_after_ms(rescues: int) -> int:
+    """How long to wait for news of a step that was begun again this many times."""
+    return RESCUE_MS << min(rescues, _LONGEST_RESCUE)

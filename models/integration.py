@@ -1,0 +1,40 @@
+"""One 3CX connection."""
+
+from enum import StrEnum
+from typing import Any
+
+import peewee
+
+from models.account import Account
+from models.base import JSONField, Model
+from models.instance import Instance
+
+DEFAULT_VALIDITY_S = 900
+
+
+class AuthMode(StrEnum):
+    """How a webhook of the integration proves itself."""
+
+    SECRET = "secret"
+    SECRET_AND_SIGNATURE = "secret_and_signature"
+
+
+class Integration(Model):
+    """Switches, defaults and protection of one 3CX connection."""
+
+    id = peewee.TextField(primary_key=True)
+    account = peewee.ForeignKeyField(Account, column_name="account_id")
+    instance = peewee.ForeignKeyField(Instance, column_name="instance_id")
+    name = peewee.TextField(default="")
+    enabled = peewee.BooleanField(default=True)
+    inbound = peewee.BooleanField(default=True)
+    outbound = peewee.BooleanField(default=True)
+    call_events = peewee.BooleanField(default=False)
+    auth_mode = peewee.TextField(default=AuthMode.SECRET.value)
+    allowed_ips: Any = JSONField(default=list)
+    default_region = peewee.TextField(null=True)
+    default_purpose = peewee.TextField(default="support")
+    validity_s = peewee.IntegerField(default=DEFAULT_VALIDITY_S)
+    pause_reason = peewee.TextField(null=True)
+    paused_at_ms = peewee.BigIntegerField(null=True)
+    created_at_ms = peewee.BigIntegerField()

@@ -1,0 +1,16 @@
+"""A number that grows with every change of a setting, so that caches know when they are stale."""
+
+import peewee
+
+from models.base import Model
+
+
+class Revision(Model):
+    """One row; triggers of the database count it up, whatever wrote the change."""
+
+    number = peewee.BigIntegerField()
+
+    @classmethod
+    def current(cls) -> int:
+        """The number as it stands."""
+        return int(cls.select(cls.number).where(cls.id == 1).scalar())

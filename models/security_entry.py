@@ -1,0 +1,24 @@
+"""The security log: why authentication failed, by address. Only an administrator sees it."""
+
+import peewee
+
+from models.base import Model
+from models.database import transaction
+
+
+class SecurityEntry(Model):
+    """How often an address failed for a reason, between two times."""
+
+    address = peewee.TextField()
+    integration_id = peewee.TextField()
+    reason = peewee.TextField()
+    count = peewee.IntegerField()
+    first_at_ms = peewee.BigIntegerField()
+    last_at_ms = peewee.BigIntegerField()
+
+    @classmethod
+    @transaction
+    def write(cls, rows: list[dict[str, object]]) -> None:
+        """Add what was counted since the last writing."""
+        if rows:
+            cls.insert_many(rows).execute()

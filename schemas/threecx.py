@@ -1,0 +1,159 @@
+"""What 3CX sends and what it is answered: the webhook contract in marshmallow.
+
+Reading is tolerant: a field of the wrong type counts as absent, an unknown one is kept, and only
+the journey says what is missing.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import INCLUDE, Schema, fields, validate
+
+from core import phone
+
+_REPLY_ORDER = ("to", "customer_phone", "phone", "caller", "from")
+_CALL_ORDER = ("customer_phone", "caller", "phone", "from", "to")
+_REPLY_TYPES = frozenset({"outbound_message", "inbound_reply", "test"})
+_UNFILLED = re.compile(r"\[\w*\]")
+_EVENT_TYPE_CHARACTERS = 64
+
+EVENT_TYPES = (
+    "test",
+    "outbound_message",
+    "inbound_reply",
+    "missed_call",
+    "voicemail",
+    "call_ended",
+    "queue_callback",
+    "after_hours",
+    "call_started",
+    "queue_event",
+)
+PURPOSES = ("support", "operational", "transactional", "internal_team", "authentication")
+STATES = (
+    "received", "valid", "allowed", "ready", "sending", "sent", "refused", "recorded", "uncertain",
+)  # fmt: skip
+DELIVERIES = ("sent", "delivered", "read", "failed", "played")
+
+
+class LooseText(fields.Field[str]):
+    """A text; numbers are taken as their digits, an unfilled 3CX variable and others as absent."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return ""
+        text = str(value)
+        return "" if _UNFILLED.fullmatch(text.strip()) else text
+
+
+class WebhookPayload(Schema):
+    """The body of the webhook."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    event_type = LooseText(
+        metadata={"description": "What happened", "type": "string", "enum": list(EVENT_TYPES)}
+    )
+    to = LooseText(metadata={"description": "The customer's number, as people store it"})
+    from_ = LooseText(data_key="from")
+    customer_phone = LooseText()
+    caller = LooseText()
+    phone = LooseText()
+    message_text = LooseText(metadata={"description": "The text; longer ones go out in parts"})
+    message = LooseText(metadata={"description": "The text, where there is no message_text"})
+    message_purpose = LooseText(
+        metadata={"description": "Required for replies", "type": "string", "enum": list(PURPOSES)}
+    )
+    event_id = LooseText(metadata={"description": "Seen before with an equal body: a repeat"})
+    conversation_id = LooseText()
+    agent_extension = LooseText()
+    queue = LooseText()
+    call_time = LooseText()
+    call_type = LooseText()
+    duration_seconds = fields.Raw(allow_none=True, metadata={"description": "Seconds"})
+
+
+class Accepted(Schema):
+    """The answer to an accepted webhook."""
+
+    success = fields.Constant(constant=True, metadata={"type": "boolean"})
+    event_id = fields.String(required=True)
+    status = fields.Constant(constant="queued", metadata={"type": "string"})
+    duplicate = fields.Boolean(metadata={"description": "Only with a repeat"})
+
+
+class EventStatus(Schema):
+    """How far an event has come."""
+
+    success = fields.Constant(constant=True, metadata={"type": "boolean"})
+    event_id = fields.String(required=True)
+    event_type = fields.String(required=True)
+    state = fields.String(required=True, validate=validate.OneOf(STATES))
+    error = fields.String(required=True, allow_none=True)
+    message = fields.String(required=True, allow_none=True)
+    reason = fields.String(required=True, allow_none=True)
+    delivery = fields.String(
+        required=True, allow_none=True, validate=validate.OneOf((*DELIVERIES, None))
+    )
+    received_at = fields.DateTime(required=True)
+    finished_at = fields.DateTime(required=True, allow_none=True)
+    duplicate = fields.Boolean(metadata={"description": "Only with a repeat that waited"})
+
+
+class Refusal(Schema):
+    """Every answer that is not a success."""
+
+    success = fields.Constant(constant=False, metadata={"type": "boolean"})
+    error = fields.String(required=True, metadata={"description": "A published code"})
+    message = fields.String(required=True)
+    details = fields.Dict(metadata={"description": "Limit, used, retry_after, event_id"})
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What the gateway understands of a webhook's payload; the reprs show nothing personal."""
+
+    event_type: str
+    to: str | None
+    text: str | None
+    purpose: str | None
+    event_id: str | None
+
+    def __repr__(self) -> str:
+        return f"Arrival({self.event_type!r})"
+
+
+_reader = WebhookPayload()
+
+
+def read(payload: dict[str, Any], region: str | None, own_numbers: frozenset[str]) -> Arrival:
+    """Read a payload in our words.
+
+    Args:
+        payload: the JSON object.
+        region: where a national number is read, ISO 3166; None leaves it unusable.
+        own_numbers: E.164 numbers that are the company's, and so never a customer's.
+    """
+    said: dict[str, Any] = _reader.load(payload)
+    event_type = said.get("event_type", "").strip()[:_EVENT_TYPE_CHARACTERS]
+    texts = (said.get("message_text", ""), said.get("message", ""))
+    return Arrival(
+        event_type=event_type,
+        to=_customer(payload, event_type, region, own_numbers),
+        text=next((text for text in texts if text.strip()), None),
+        purpose=said.get("message_purpose", "").strip() or None,
+        event_id=said.get("event_id", "").strip() or None,
+    )
+
+
+def _customer(
+    payload: dict[str, Any], event_type: str, region: str | None, own_numbers: frozenset[str]
+) -> str | None:
+    order = _REPLY_ORDER if event_type in _REPLY_TYPES else _CALL_ORDER
+    for name in order:
+        number = phone.normalise(payload.get(name), region)
+        if number is not None and number not in own_numbers:
+            return number
+    return None

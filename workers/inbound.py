@@ -1,0 +1,194 @@
+"""WhatsApp → the gateway: what Meta told us, one item at a time.
+
+Opt-outs come first, then the window; the way into 3CX joins here.
+"""
+
+import logging
+
+import dramatiq
+
+from core import clock, optout, telemetry
+from core.ids import new_id
+from models.account import Account
+from models.conversation import Conversation, conversation_key
+from models.customer import Customer, CustomerAlias, address_hash
+from models.database import DatabaseUnavailable, locked, transaction
+from models.delivery import FAILED, Delivery, message_hash
+from models.event import Event, EventType, State
+from models.inbound_item import InboundItem, ItemState
+from models.instance import Instance
+from models.suppression import Kind, Suppression
+from models.usage import Usage
+from schemas import meta
+from workers import confirmation, outbound, sending
+from workers.broker import INBOUND, declarations
+from workers.stage import MAX_TRIES, Seats, resume, wake
+from workers.text import parts
+from models import backlog
+
+_log = logging.getLogger(__name__)
+
+_TOGETHER = 50
+_WENT_OUT = frozenset({"sent", "delivered", "read", "played"})
+_WINDOW_IS_CLOSED, _BUSINESS_WAS_BLOCKED = 131047, 130403  # whatsapp-cloud-api, Errors
+
+
+def begin(item_ids: list[str]) -> None:
+    """Have workers take these items in, some at a time."""
+    for start in range(0, len(item_ids), _TOGETHER):
+        take_in.send(item_ids[start : start + _TOGETHER])
+
+
+@dramatiq.actor(queue_name=INBOUND, broker=declarations, max_retries=0)
+def take_in(item_ids: list[str]) -> None:
+    """Take items in, each on its own: a broken one costs its neighbours nothing."""
+    for item_id in item_ids:
+        item = InboundItem.get_or_none(InboundItem.id == item_id)
+        if item is not None and item.state == ItemState.RECEIVED:
+            _take_in(item)
+
+
+def _take_in(item: InboundItem) -> None:
+    try:
+        _read(item)
+    except DatabaseUnavailable as failure:
+        _log.warning("inbound %s: %s; the sweep begins again", item.id, failure)
+    except Exception as failure:  # noqa: BLE001 (see take_in)
+        telemetry.report(failure, event_id=item.id, stage="inbound", attempt=item.tries + 1)
+        if item.count_try() >= MAX_TRIES:
+            item.end(ItemState.DEAD)
+
+
+def _read(item: InboundItem) -> None:
+    told = meta.from_bytes(item.payload.encode())
+    instance = Instance.get_by_id(item.instance_id)
+    follow_up: list[tuple[str, State]] = []
+    if isinstance(told, meta.InboundMessage):
+        follow_up = _customer_wrote(item, instance, told)
+    elif isinstance(told, meta.StatusUpdate):
+        follow_up = _status_changed(item, instance, told)
+    elif isinstance(told, meta.IdentityChange):
+        _identity_changed(item, instance, told)
+    else:
+        _log.info("inbound %s: nothing to do for field %s", item.id, told.field)
+        item.end(ItemState.DONE)
+    wake(follow_up)
+
+
+@transaction
+def _customer_wrote(
+    item: InboundItem, instance: Instance, told: meta.InboundMessage
+) -> list[tuple[str, State]]:
+    if not item.end(ItemState.DONE):
+        return []
+    account = locked(Account.select().where(Account.id == instance.account_id)).get()
+    address = told.from_phone or told.user_id
+    if address is None:
+        return []
+    _learn_own_number(instance, told.display_phone_number)
+    customer = Customer.at(account.id, told.from_phone, told.user_id, told.contact_name)
+    now = clock.now_ms()
+    if told.opens_window and told.sent_at_ms is not None:
+        Conversation.customer_wrote(instance.id, customer, min(told.sent_at_ms, now))
+    return _heed_keyword(account, instance, told, address)
+
+
+def _heed_keyword(
+    account: Account, instance: Instance, told: meta.InboundMessage, address: str
+) -> list[tuple[str, State]]:
+    words = optout.DEFAULT
+    if account.keywords:
+        words = optout.Vocabulary.of(account.keywords["stop"], account.keywords["start"])
+    keyword = optout.read(told.opt_out_candidates, words)
+    if keyword is optout.Keyword.START:
+        Suppression.lift(account.id, address, Kind.OPT_OUT)
+    elif keyword is optout.Keyword.STOP:
+        if Suppression.add(account.id, address, Kind.OPT_OUT, source="whatsapp"):
+            return [(_confirm(account, instance, address, told), State.RECEIVED)]
+    return []
+
+
+def _confirm(
+    account: Account, instance: Instance, address: str, told: meta.InboundMessage
+) -> str:
+    hashed = address_hash(account.id, address)
+    return confirmation.accept(account, instance, address, hashed, told.opt_out_candidates)
+
+
+def _learn_own_number(instance: Instance, display: str | None) -> None:
+    if display and instance.display_phone_number is None:
+        Instance.update(display_phone_number=display).where(
+            Instance.id == instance.id, Instance.display_phone_number.is_null()
+        ).execute()
+
+
+@transaction
+def _status_changed(
+    item: InboundItem, instance: Instance, told: meta.StatusUpdate
+) -> list[tuple[str, State]]:
+    if not item.end(ItemState.DONE):
+        return []
+    delivery = _delivery_of(instance, told)
+    if delivery is None:
+        return []
+    at_ms = told.at_ms or clock.now_ms()
+    code = told.errors[0] if told.errors else None
+    delivery.advance(told.status, at_ms, code)
+    event = Event.load(delivery.event_id)
+    if event is None:
+        return []
+    if told.status == FAILED:
+        _mind_errors(event, told)
+    return _settle_doubt(event, delivery, told.status)
+
+
+def _delivery_of(instance: Instance, told: meta.StatusUpdate) -> Delivery | None:
+    # Our own correlation comes first: it is there even when the answer to the send was lost.
+    event_id, _, part = (told.correlation or "").rpartition(":")
+    found = None
+    if part.isascii() and part.isdigit() and len(part) < 4:  # noqa: PLR2004 (parts are few)
+        found = Delivery.get_or_none(
+            Delivery.event_id == event_id,
+            Delivery.part == int(part),
+            Delivery.instance_id == instance.id,
+        )
+    return found or Delivery.get_or_none(
+        Delivery.message_hash == message_hash(told.provider_message_id),
+        Delivery.instance_id == instance.id,
+    )
+
+
+def _mind_errors(event: Event, told: meta.StatusUpdate) -> None:
+    if _WINDOW_IS_CLOSED in told.errors:
+        sending.close_window(event)
+    if _BUSINESS_WAS_BLOCKED in told.errors and event.content["to"]:
+        Suppression.add(event.account_id, event.content["to"], Kind.BLOCK, source="whatsapp")
+
+
+def _settle_doubt(event: Event, delivery: Delivery, status: str) -> list[tuple[str, State]]:
+    if event.state != State.UNCERTAIN or event.part != delivery.part:
+        return []
+    if status in _WENT_OUT:
+        last = event.part + 1 >= len(parts(event.content["text"]))
+        sending.go_on(event, delivery.part, last=last)
+    elif status == FAILED:
+        sending.known_not_sent(event)
+    if not event.finished:
+        return [(event.id, State(event.state))]
+    return backlog.hand_on(event, Seats.per_account)
+
+
+@transaction
+def _identity_changed(item: InboundItem, instance: Instance, told: meta.IdentityChange) -> None:
+    if not item.end(ItemState.DONE):
+        return
+    old = [address for address in (told.old_phone, told.old_user_id) if address]
+    new = [address for address in (told.new_phone, told.new_user_id) if address]
+    account_id = instance.account_id
+    customer = next(
+        filter(None, (Customer.find(account_id, address_hash(account_id, each)) for each in old)),
+        None,
+    )
+    if customer is not None:
+        hashes = [address_hash(account_id, each) for each in new]
+        CustomerAlias.add(account_id, hashes, customer.id)

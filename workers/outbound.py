@@ -1,0 +1,113 @@
+"""3CX → WhatsApp, top to bottom: validate, decide, throttle, send."""
+
+from core import clock
+from core.errors import ErrorCode
+from models import backlog
+from models.database import transaction
+from models.event import (
+    CALL_EVENTS,
+    PUBLISHED_TYPES,
+    RECORDED_ONLY,
+    Event,
+    EventType,
+    State,
+    Waiting,
+)
+from models.instance import Instance
+from models.integration import Integration
+from models.slot import Slot
+from workers import facts, policy, sending
+from workers.policy import Outcome, Ruling
+from workers.stage import stage
+from workers.text import text_hash
+
+
+def begin(event_id: str) -> None:
+    """Start an accepted event on its journey. A message that is lost here, the sweep replaces."""
+    (
+        validate.message(event_id) | decide.message() | throttle.message() | send.message()
+    ).run()  # fmt: skip
+
+
+@stage(takes=State.RECEIVED)
+def validate(event: Event) -> None:
+    """See that the event is of a known type and has what that type needs."""
+    content = event.content
+    if event.event_type in RECORDED_ONLY:
+        event.record(State.RECEIVED)
+    elif event.event_type not in PUBLISHED_TYPES | {EventType.OPT_OUT_CONFIRMATION}:
+        event.refuse(State.RECEIVED, ErrorCode.UNSUPPORTED_EVENT_TYPE)
+    elif content["to"] is None:
+        event.refuse(State.RECEIVED, ErrorCode.MISSING_PHONE)
+    elif event.event_type in CALL_EVENTS:
+        _validate_call(event)
+    elif not content["text"]:
+        event.refuse(State.RECEIVED, ErrorCode.MISSING_MESSAGE_TEXT)
+    else:
+        counted = None if event.event_type == EventType.TEST else text_hash(event, content["text"])
+        event.move(State.RECEIVED, State.VALID, text_hash=counted)
+
+
+@stage(takes=State.VALID)
+def decide(event: Event) -> None:
+    """Hold the event against the policy, and write down what decided."""
+    seen = facts.about(event)
+    if event.event_type == EventType.TEST:
+        _rehearse(event, list(policy.rulings(seen)))
+    else:
+        _follow(event, policy.decide(seen))
+
+
+@stage(takes=State.ALLOWED)
+def throttle(event: Event) -> None:
+    """Wait for the event's turn in its conversation, then reserve the next free slot."""
+    look_again = backlog.earlier_unfinished(event)
+    if look_again is not None:
+        event.defer(State.ALLOWED, look_again, Waiting.TURN, keep_seat=False)
+        return
+    _reserve(event)
+
+
+@stage(takes=State.READY)
+def send(event: Event) -> None:
+    """Settle what is promised about the person, then hand the message to WhatsApp, once."""
+    ticket = sending.settle(event)
+    if ticket is not None:
+        sending.conclude(event, ticket, sending.transmit(ticket))
+
+
+def _validate_call(event: Event) -> None:
+    integration = Integration.get(Integration.id == event.integration_id)
+    if not integration.call_events:
+        event.refuse(State.RECEIVED, ErrorCode.CALL_EVENTS_DISABLED)
+    else:
+        event.record(State.RECEIVED, reason="template_disabled")
+
+
+@transaction
+def _rehearse(event: Event, rulings: list[Ruling]) -> None:
+    for ruling in rulings:
+        sending.log_decision(event, "decide", ruling)
+    first = next((ruling.code for ruling in rulings if ruling.code is not None), None)
+    event.record(State.VALID, reason=first.value if first else None)
+
+
+@transaction
+def _follow(event: Event, ruling: Ruling) -> None:
+    sending.log_decision(event, "decide", ruling)
+    if ruling.outcome is Outcome.ALLOW:
+        event.move(State.VALID, State.ALLOWED)
+    else:
+        sending.obey(event, State.VALID, ruling)
+
+
+@transaction
+def _reserve(event: Event) -> None:
+    now = clock.now_ms()
+    instance = Instance.select(Instance.messages_per_second).where(Instance.id == event.instance_id)
+    rates = sending.rates(event, instance.get().messages_per_second)
+    slot_at_ms = Slot.reserve(rates, now, event.expires_at_ms)
+    if slot_at_ms >= event.expires_at_ms:
+        event.refuse(State.ALLOWED, ErrorCode.SENDING_THROTTLED)
+    else:
+        event.move(State.ALLOWED, State.READY, slot_at_ms=slot_at_ms)

@@ -1,0 +1,104 @@
+"""Meta's WhatsApp Cloud API."""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from workers.providers import wire
+from workers.providers.errors import judge
+from workers.providers.provider import ProviderError, Receipt, Sender, TextMessage
+
+_E164 = re.compile(r"\+[1-9][0-9]{4,14}")
+_USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[0-9A-Za-z]{1,128}")
+_SUCCESS = range(200, 300)
+
+
+class CloudApi:
+    """Sends through `{base}/{version}/{phone_number_id}/messages`."""
+
+    enforces_window = True
+
+    def send(
+        self,
+        sender: Sender,
+        message: TextMessage,
+        deadline: float,
+        before_bytes: Callable[[], None] | None = None,
+    ) -> Receipt:
+        """Hand one text to Meta, as `Provider.send` promises; Meta's 200 means accepted.
+
+        Raises:
+            ProviderError: by Meta's error code; `maybe_sent` for any answer that has neither a
+                code nor a message id, since Meta knows no idempotency key.
+        """
+        answer = wire.post(
+            _url(sender),
+            {
+                "Authorization": f"Bearer {sender.access_token}",
+                "Content-Type": "application/json",
+                "User-Agent": "whatsapp-gateway",
+            },
+            _body(message),
+            deadline,
+            before_bytes,
+        )
+        receipt = _receipt(answer.body) if answer.status in _SUCCESS else None
+        if receipt is None:
+            raise judge(answer.status, answer.headers, answer.body)
+        return receipt
+
+
+def _url(sender: Sender) -> str:
+    path = (sender.graph_version, sender.phone_number_id, "messages")
+    return "/".join((sender.base_url.rstrip("/"), *(quote(part, safe="") for part in path)))
+
+
+def _body(message: TextMessage) -> bytes:
+    content = {
+        "messaging_product": "whatsapp",
+        "recipient_type": "individual",
+        **_address(message.to),
+        "type": "text",
+        "text": {"body": message.text, "preview_url": False},
+        "biz_opaque_callback_data": message.correlation,
+    }
+    with suppress(orjson.JSONEncodeError):
+        return orjson.dumps(content)
+    raise ProviderError("the text is not valid Unicode", permanent=True)
+
+
+def _address(to: str) -> dict[str, str]:
+    """Whom to send to; without its `+` Meta would read a number as one of the sender's country."""
+    if _E164.fullmatch(to):
+        return {"to": to}
+    if _USER_ID.fullmatch(to):
+        return {"recipient": to}
+    raise ProviderError("the recipient is neither E.164 nor a user id", permanent=True)
+
+
+def _receipt(body: bytes) -> Receipt | None:
+    try:
+        answer: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    message_id = _first(answer, "messages").get("id")
+    if not isinstance(message_id, str) or not message_id:
+        return None
+    contact = _first(answer, "contacts")
+    wa_id, user_id = contact.get("wa_id"), contact.get("user_id")
+    phone = f"+{wa_id.removeprefix('+')}" if isinstance(wa_id, str) else ""
+    return Receipt(
+        provider_message_id=message_id,
+        wa_id=phone if _E164.fullmatch(phone) else None,
+        user_id=user_id if isinstance(user_id, str) and _USER_ID.fullmatch(user_id) else None,
+    )
+
+
+def _first(answer: object, name: str) -> dict[str, Any]:
+    found = answer.get(name) if isinstance(answer, dict) else None
+    first = found[0] if isinstance(found, list) and found else None
+    return first if isinstance(first, dict) else {}

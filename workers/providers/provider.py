@@ -1,0 +1,133 @@
+"""What every way to WhatsApp takes, gives back and raises."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+SECOND_MS = 1_000
+LONGEST_WAIT_MS = 60_000
+LONGEST_PAIR_WAIT_MS = 86_400_000
+
+
+class Backoff(StrEnum):
+    """Whom a failure tells to slow down, beyond the message that met it."""
+
+    NONE = "none"
+    RECIPIENT = "recipient"
+    INSTANCE = "instance"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What a provider needs to know of an Instance."""
+
+    instance_id: str
+    phone_number_id: str
+    access_token: str = field(repr=False)
+    base_url: str
+    graph_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextMessage:
+    """A text for one person.
+
+    `to` is E.164 with `+`, or a business-scoped user id; `text` at most 4,096 characters;
+    `correlation`, at most 512 characters, comes back on every status of this message.
+    """
+
+    to: str = field(repr=False)
+    text: str = field(repr=False)
+    correlation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """WhatsApp accepted the message, which is not yet delivered.
+
+    The message id is kept out of the repr, since Meta's ids hold the customer's number in base64.
+    `wa_id` is E.164 with `+` and may differ from the number that was sent to.
+    """
+
+    provider_message_id: str = field(repr=False)
+    wa_id: str | None = field(default=None, repr=False)
+    user_id: str | None = field(default=None, repr=False)
+
+
+@dataclass(eq=False)
+class ProviderError(Exception):
+    """A message did not go out, or nobody can tell whether it did.
+
+    `summary` is safe to show and to log: it holds nothing of the message or the person.
+    `maybe_sent` outranks the rest: such a message is never repeated by itself. `pause` asks for
+    a person: the instance stops and the message waits. `max_retries` of None means: as long as
+    the message is valid. `code` is the provider's own.
+    """
+
+    summary: str
+    permanent: bool = False
+    retry_after_ms: int | None = None
+    backoff: Backoff = Backoff.NONE
+    pause: bool = False
+    maybe_sent: bool = False
+    code: int | None = None
+    max_retries: int | None = None
+    suppress: bool = False
+    window_closed: bool = False
+    pair_backoff: bool = False
+    least_wait_ms: int = 0
+
+    def __str__(self) -> str:
+        return self.summary if self.code is None else f"{self.summary} ({self.code})"
+
+    def gives_up(self, tries: int) -> bool:
+        """Whether a message that has been retried `tries` times must not be tried again."""
+        return self.permanent or (self.max_retries is not None and tries >= self.max_retries)
+
+    def wait_ms(self, tries: int, draw: Callable[[], float] = random.random) -> int:
+        """How long to wait before the next try, in ms.
+
+        Doubles from 1 s to 60 s with full jitter, so that messages which failed together do not
+        return together. Meta asks for 4^n s, n from 0, once the pair limit is hit. What the
+        provider named is always a lower bound.
+
+        Args:
+            tries: retries made so far, 0 after the first failure.
+            draw: gives a number in [0, 1).
+        """
+        least = max(self.least_wait_ms, self.retry_after_ms or 0)
+        if self.pair_backoff:
+            # The exponent is bounded before the power, so that no count makes a giant number.
+            return max(least, min(SECOND_MS << 2 * min(tries, 9), LONGEST_PAIR_WAIT_MS))
+        ceiling = min(SECOND_MS << min(tries, 6), LONGEST_WAIT_MS)
+        return max(least, int(draw() * ceiling))
+
+
+class Provider(Protocol):
+    """A way to WhatsApp."""
+
+    enforces_window: bool
+    """Whether the provider itself refuses a text outside the 24-hour window."""
+
+    def send(
+        self,
+        sender: Sender,
+        message: TextMessage,
+        deadline: float,
+        before_bytes: Callable[[], None] | None = None,
+    ) -> Receipt:
+        """Hand one text to WhatsApp, once.
+
+        Args:
+            sender: the number to send from.
+            message: whom to tell what.
+            deadline: when the whole call has to be over, in `clock.monotonic()` seconds.
+            before_bytes: called once, connected, right before the first byte is written. When it
+                raises, nothing has been written and its exception comes out untouched.
+
+        Raises:
+            ProviderError: for everything else that can go wrong.
+        """
+        ...

@@ -1,0 +1,337 @@
+"""The last step to WhatsApp: settle, transmit, conclude.
+
+What is promised about a person is settled in the transaction that moves the event to `sending`;
+the request comes after its commit, so that a crash leaves a lease and never a second message.
+"""
+
+import logging
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from core import clock
+from core.errors import ErrorCode, GatewayError
+from models import backlog
+from models.account import Account
+from models.attempt import Attempt
+from models.conversation import Conversation
+from models.customer import Customer, CustomerAlias, address_hash
+from models.database import transaction
+from models.decision import Decision
+from models.delivery import FAILED, Delivery
+from models.event import Event, State, Waiting
+from models.instance import Instance
+from models.slot import Rate, Slot
+from models.suppression import Kind, Suppression
+from models.usage import Usage
+from workers import facts, policy
+from workers.policy import Outcome, Ruling
+from workers.providers import PROVIDERS, Backoff, ProviderError, Receipt, Sender, TextMessage
+from workers.stage import keeps_seat
+from workers.text import parts
+
+LEASE_MS = 25_000
+DEADLINE_S = 15.0
+_LEASE_CHECK_MS = LEASE_MS - int(DEADLINE_S * 1000)
+_STALE_SLOT_MS = 2_000
+_PAIR_PERIOD_US, _PAIR_BURST = 6_000_000, 45  # whatsapp-cloud-api, Limits
+
+_log = logging.getLogger(__name__)
+
+
+class LeaseLapsed(GatewayError):
+    """This process stood still between settling and sending: nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The right to hand one part of one event to WhatsApp, once, before the lease ends."""
+
+    attempt: Attempt
+    provider: str
+    sender: Sender
+    message: TextMessage
+    zone: ZoneInfo
+    settled_at_ms: int
+    settled_at: float
+    last: bool
+
+
+def rates(event: Event, messages_per_second: int) -> list[Rate]:
+    """The paces that a message of this event keeps: its instance's and its pair's."""
+    instance, pair = _slot_names(event)
+    return [
+        Rate(instance, 1_000_000 // messages_per_second, 1),
+        Rate(pair, _PAIR_PERIOD_US, _PAIR_BURST),
+    ]
+
+
+def _slot_names(event: Event) -> tuple[str, str]:
+    return f"instance:{event.instance_id}", f"pair:{event.conversation_key}"
+
+
+@transaction
+def settle(event: Event) -> Ticket | None:
+    """Move to `sending` if everything promised holds at this moment; else refuse, wait or go back."""
+    now = clock.now_ms()
+    if _slot_is_stale(event, now) or _must_wait(event, now):
+        return None
+    content = event.content
+    ruling = policy.decide(facts.settled(event, content["purpose"]))
+    if ruling.outcome is not Outcome.ALLOW:
+        log_decision(event, "send", ruling)
+        obey(event, State.READY, ruling)
+        return None
+    lease_until_ms = now + LEASE_MS
+    if not event.move(State.READY, State.SENDING, lease_until_ms=lease_until_ms):
+        return None
+    Event.update(due_at_ms=lease_until_ms).where(Event.id == event.id).execute()
+    return _ticket(event, content["to"], parts(content["text"]), now)
+
+
+def _slot_is_stale(event: Event, now: int) -> bool:
+    # Slots that went by unused must not all be used at once when what held them up is gone.
+    stale = event.slot_at_ms is None or now - event.slot_at_ms > _STALE_SLOT_MS
+    return stale and event.move(State.READY, State.ALLOWED, slot_at_ms=None)
+
+
+def _must_wait(event: Event, now: int) -> bool:
+    turn = backlog.earlier_unfinished(event)
+    if turn is not None:
+        return event.defer(State.READY, turn, Waiting.TURN, keep_seat=False)
+    closed_until_ms = Slot.opens_at_ms(list(_slot_names(event)))
+    if closed_until_ms > now:
+        keep = keeps_seat(closed_until_ms)
+        return event.defer(State.READY, closed_until_ms, Waiting.SLOT, keep_seat=keep)
+    if event.slot_at_ms > now:
+        keep = keeps_seat(event.slot_at_ms)
+        return event.defer(State.READY, event.slot_at_ms, Waiting.SLOT, keep_seat=keep)
+    return False
+
+
+def _ticket(event: Event, to: str, pieces: list[str], now: int) -> Ticket:
+    account = Account.get_by_id(event.account_id)
+    instance = Instance.get_by_id(event.instance_id)
+    zone = account.zone_at(now)
+    Usage.take(account.id, zone, now)
+    number = (
+        Attempt.select().where(Attempt.event_id == event.id, Attempt.part == event.part).count()
+    )
+    attempt = Attempt.create(
+        event_id=event.id, part=event.part, number=number + 1, started_at_ms=now
+    )
+    Delivery.insert(
+        event_id=event.id,
+        part=event.part,
+        instance_id=instance.id,
+        status="unknown",
+        status_at_ms=now,
+    ).on_conflict_ignore().execute()
+    return Ticket(
+        attempt=attempt,
+        provider=instance.provider,
+        sender=Sender(
+            instance_id=instance.id,
+            phone_number_id=instance.phone_number_id,
+            access_token=instance.access_token,
+            base_url=instance.base_url,
+            graph_version=instance.graph_version,
+        ),
+        message=TextMessage(to=to, text=pieces[event.part], correlation=f"{event.id}:{event.part}"),
+        zone=zone,
+        settled_at_ms=now,
+        settled_at=clock.monotonic(),
+        last=event.part + 1 >= len(pieces),
+    )
+
+
+def transmit(ticket: Ticket) -> Receipt | ProviderError:
+    """Make the one request that the ticket allows."""
+
+    def check_lease() -> None:
+        stood_ms = (clock.monotonic() - ticket.settled_at) * 1000
+        if max(stood_ms, clock.now_ms() - ticket.settled_at_ms) > _LEASE_CHECK_MS:
+            raise LeaseLapsed("the process stood still for longer than a send may take")
+
+    try:
+        return PROVIDERS[ticket.provider].send(
+            ticket.sender, ticket.message, ticket.settled_at + DEADLINE_S, check_lease
+        )
+    except ProviderError as failure:
+        return failure
+    except LeaseLapsed as lapsed:
+        return ProviderError(summary=str(lapsed))
+
+
+@transaction
+def conclude(event: Event, ticket: Ticket, outcome: Receipt | ProviderError) -> None:
+    """Write down what came of the request, and where the event goes from here."""
+    if isinstance(outcome, Receipt):
+        _close_attempt(ticket, "sent")
+        _accepted(event, ticket, outcome)
+    elif outcome.maybe_sent:
+        _close_attempt(ticket, "uncertain", outcome)
+        event.doubt(State.SENDING, reason="maybe_sent")
+    else:
+        _close_attempt(ticket, "failed", outcome)
+        Usage.give_back(event.account_id, ticket.zone, ticket.settled_at_ms)
+        _failed(event, ticket, outcome)
+
+
+def _close_attempt(ticket: Ticket, outcome: str, failure: ProviderError | None = None) -> None:
+    Attempt.update(
+        outcome=outcome,
+        provider_code=failure.code if failure else None,
+        words=str(failure) if failure else None,
+        finished_at_ms=clock.now_ms(),
+    ).where(Attempt.id == ticket.attempt.id).execute()
+
+
+def _accepted(event: Event, ticket: Ticket, receipt: Receipt) -> None:
+    part = ticket.attempt.part
+    Delivery.accepted(event.id, part, receipt.provider_message_id, clock.now_ms())
+    _learn_addresses(event, receipt)
+    go_on(event, part, last=ticket.last)
+
+
+def go_on(event: Event, part: int, *, last: bool) -> None:
+    """After a part that is known to have gone: end, or turn to the next part.
+
+    The lease may have lapsed meanwhile: what rests uncertain on this very part is settled by it.
+    """
+    for state in (State.SENDING, State.UNCERTAIN):
+        if event.part != part:
+            return
+        if last:
+            if event.sent(state):
+                return
+        elif event.move(
+            state,
+            State.ALLOWED,
+            part=part + 1,
+            slot_at_ms=None,
+            lease_until_ms=None,
+            finished_at_ms=None,
+            seated=True,
+            reason=None,
+        ):
+            return
+
+
+def _learn_addresses(event: Event, receipt: Receipt) -> None:
+    others = [address for address in (receipt.wa_id, receipt.user_id) if address]
+    hashes = [address_hash(event.account_id, address) for address in others]
+    new = [each for each in hashes if each != event.address_hash]
+    customer = Customer.find(event.account_id, event.address_hash or "") if new else None
+    if customer is not None:
+        CustomerAlias.add(event.account_id, new, customer.id)
+
+
+def _failed(event: Event, ticket: Ticket, failure: ProviderError) -> None:
+    if failure.suppress:
+        Suppression.add(event.account_id, ticket.message.to, Kind.BLOCK, source="whatsapp")
+        _end(event, ErrorCode.RECIPIENT_SUPPRESSED, failure)
+    elif failure.window_closed:
+        close_window(event)
+        _end(event, ErrorCode.CONVERSATION_WINDOW_CLOSED, failure)
+    elif failure.pause:
+        pause_instance(event.instance_id, str(failure))
+        until = clock.now_ms() + policy.checks.PAUSE_LOOK_MS
+        _back_to_ready(event, until, Waiting.PAUSE, keep_seat=False)
+    elif failure.gives_up(ticket.attempt.number - 1):
+        _end(event, ErrorCode.GATEWAY_SEND_FAILED, failure)
+    else:
+        _retry(event, ticket, failure)
+
+
+def _end(event: Event, code: ErrorCode, failure: ProviderError) -> None:
+    Delivery.update(status=FAILED, status_at_ms=clock.now_ms(), provider_code=failure.code).where(
+        Delivery.event_id == event.id, Delivery.part == event.part
+    ).execute()
+    event.refuse(State.SENDING, code, reason=str(failure))
+
+
+def _retry(event: Event, ticket: Ticket, failure: ProviderError) -> None:
+    until = clock.now_ms() + failure.wait_ms(ticket.attempt.number - 1)
+    instance, pair = _slot_names(event)
+    if failure.backoff is Backoff.INSTANCE:
+        Slot.close_until(instance, until)
+    elif failure.backoff is Backoff.RECIPIENT:
+        Slot.close_until(pair, until)
+    _back_to_ready(event, until, Waiting.PROVIDER, keep_seat=keeps_seat(until))
+
+
+def _back_to_ready(event: Event, until_ms: int, waiting: Waiting, *, keep_seat: bool) -> None:
+    if event.move(State.SENDING, State.READY, lease_until_ms=None):
+        event.defer(State.READY, until_ms, waiting, keep_seat=keep_seat)
+    elif event.move(State.UNCERTAIN, State.READY, lease_until_ms=None, finished_at_ms=None):
+        # It rested because its lease had lapsed; now it is known that nothing went out.
+        event.defer(State.READY, until_ms, waiting, keep_seat=False)
+
+
+def obey(event: Event, state: State, ruling: Ruling) -> None:
+    """Do what a ruling other than *allow* says: end the event, or let it come back."""
+    if ruling.outcome is Outcome.REFUSE and ruling.code is not None:
+        event.refuse(state, ruling.code)
+    elif ruling.look_again_ms is not None:
+        paused = ruling.check == policy.checks.nothing_is_paused.__name__
+        event.defer(
+            state,
+            ruling.look_again_ms,
+            Waiting.PAUSE if paused else Waiting.LIMIT,
+            keep_seat=keeps_seat(ruling.look_again_ms),
+        )
+
+
+def log_decision(event: Event, stage: str, ruling: Ruling) -> None:
+    """Write one line of the policy log, to the table and to the log."""
+    code = ruling.code.value if ruling.code else None
+    Decision.insert(
+        event_id=event.id,
+        stage=stage,
+        check_name=ruling.check,
+        outcome=ruling.outcome.value,
+        code=code,
+        saw=dict(ruling.saw),
+        decided_at_ms=clock.now_ms(),
+    ).execute()
+    _log.info(
+        "decision event=%s stage=%s check=%s outcome=%s code=%s saw=%s",
+        event.id,
+        stage,
+        ruling.check,
+        ruling.outcome.value,
+        code,
+        dict(ruling.saw),
+    )
+
+
+def close_window(event: Event) -> None:
+    """Correct our record: WhatsApp says that the customer has not written for 24 hours."""
+    conversation = Conversation.with_address(
+        event.account_id, event.instance_id, event.address_hash or "", lock=True
+    )
+    if conversation is not None:
+        Conversation.update(last_inbound_at_ms=None).where(
+            Conversation.id == conversation.id
+        ).execute()
+
+
+def pause_instance(instance_id: str, reason: str) -> None:
+    """Hold an instance's messages after an error that only a person can mend."""
+    _log.error("instance %s is paused: %s", instance_id, reason)
+    Instance.update(pause_reason=reason, paused_at_ms=clock.now_ms()).where(
+        Instance.id == instance_id, Instance.pause_reason.is_null()
+    ).execute()
+
+
+def known_not_sent(event: Event) -> None:
+    """End an uncertain event whose part, as WhatsApp now says, did not reach anybody."""
+    attempt = (
+        Attempt.select(Attempt.started_at_ms)
+        .where(Attempt.event_id == event.id, Attempt.part == event.part)
+        .order_by(Attempt.id.desc())
+        .first()
+    )
+    if event.refuse(State.UNCERTAIN, ErrorCode.GATEWAY_SEND_FAILED) and attempt is not None:
+        zone = Account.get_by_id(event.account_id).zone_at(attempt.started_at_ms)
+        Usage.give_back(event.account_id, zone, attempt.started_at_ms)

@@ -1,0 +1,92 @@
+"""Periodic work: what was committed and not finished is found again, what is old is let go."""
+
+import logging
+import threading
+
+from core import clock, telemetry
+from core.config import Settings
+from models import backlog
+from models.database import DatabaseUnavailable, transaction
+from models.event import Event, State
+from models.idempotency import Idempotency
+from models.inbound_item import InboundItem
+from workers import inbound
+from workers.stage import Seats, resume, wake
+
+_PRUNE_EVERY_S = 600.0
+_PRUNE_AT_MOST = 5_000
+
+_log = logging.getLogger(__name__)
+
+
+class Upkeep:
+    """A thread that sweeps at once and then every interval; any number of processes may have one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._interval_s = settings.sweep_interval_ms / 1000
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        self._prune_at = clock.monotonic()
+
+    def start(self) -> None:
+        """Begin sweeping."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the sweep in hand, and end."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                sweep()
+                self._prune_now_and_then()
+            except DatabaseUnavailable as failure:
+                _log.warning("sweep: %s", failure)
+            except Exception as failure:  # noqa: BLE001 (upkeep must outlive whatever it meets)
+                telemetry.report(failure, actor="upkeep")
+            self._stop.wait(self._interval_s)
+
+    def _prune_now_and_then(self) -> None:
+        if clock.monotonic() >= self._prune_at:
+            self._prune_at = clock.monotonic() + _PRUNE_EVERY_S
+            prune()
+
+
+def sweep() -> int:
+    """Wake everything that is due, batch by batch; returns how many events were."""
+    found = 0
+    while batch := backlog.claim_due(Seats.per_account):
+        found += len(batch)
+        for event in batch:
+            if event.state == State.SENDING:
+                _lease_ran_out(event)
+            else:
+                resume(event.id, State(event.state))
+    while items := InboundItem.claim_due():
+        inbound.begin(items)
+    return found
+
+
+def _lease_ran_out(event: Event) -> None:
+    # Whoever was sending is gone: the message may have gone out, and nobody can tell.
+    if event.lease_until_ms is not None and event.lease_until_ms <= clock.now_ms():
+        _log.error("event %s rests uncertain: its worker went away while sending", event.id)
+        if event.doubt(State.SENDING, reason="lease_lapsed"):
+            wake(backlog.hand_on(event, Seats.per_account))
+
+
+@transaction
+def prune() -> None:
+    """Let go of repeat keys that are older than their seven days."""
+    old = (
+        Idempotency.select(Idempotency.integration_id, Idempotency.repeat_key)
+        .where(Idempotency.expires_at_ms <= clock.now_ms())
+        .limit(_PRUNE_AT_MOST)
+        .tuples()
+    )
+    for integration_id, repeat_key in list(old):
+        Idempotency.delete().where(
+            Idempotency.integration_id == integration_id, Idempotency.repeat_key == repeat_key
+        ).execute()
