@@ -36,7 +36,10 @@ def _refused(
 
 
 def _unavailable(
-    _req: falcon.Request, resp: falcon.Response, failure: DatabaseUnavailable, _params: dict[str, Any]
+    _req: falcon.Request,
+    resp: falcon.Response,
+    failure: DatabaseUnavailable,
+    _params: dict[str, Any],
 ) -> None:
     telemetry.warn(failure)
     resp.status = falcon.HTTP_503

@@ -71,9 +71,7 @@ class MemoryMeter:
 class SharedMeter:
     """For all processes that share a Redis; while that is away, each counts for itself."""
 
-    def __init__(
-        self, client: redis.Redis, limit: int = LIMIT, window_ms: int = WINDOW_MS
-    ) -> None:
+    def __init__(self, client: redis.Redis, limit: int = LIMIT, window_ms: int = WINDOW_MS) -> None:
         self._limit, self._window_ms = limit, window_ms
         self._admit: Any = client.register_script(_ADMIT)
         self._alone = MemoryMeter(limit, window_ms)

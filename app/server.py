@@ -1,5 +1,6 @@
 """waitress: sockets, bounds, refusals in our shape, and a drain on SIGTERM."""
 
+# waitress is untyped: its classes are Any to the type checker.
 import signal
 import socket
 import threading
@@ -28,7 +29,7 @@ _LOOP_S = 1.0
 _DRAIN_LOOP_S = 0.05
 
 
-class _RequestTimeout(Error):  # type: ignore[misc] (the library is untyped)
+class _RequestTimeout(Error):  # type: ignore[misc]
     """A request that did not come completely in time."""
 
     code = 408
@@ -42,7 +43,7 @@ _CODES = {
 }
 
 
-class _Refusal(ErrorTask):  # type: ignore[misc] (the library is untyped)
+class _Refusal(ErrorTask):  # type: ignore[misc]
     """What the server itself refuses, in the shape of every other refusal."""
 
     def execute(self) -> None:
@@ -55,10 +56,11 @@ class _Refusal(ErrorTask):  # type: ignore[misc] (the library is untyped)
         self.write(body)
 
 
-class _Channel(HTTPChannel):  # type: ignore[misc] (the library is untyped)
+class _Channel(HTTPChannel):  # type: ignore[misc]
     """A connection that knows since when its request has been coming in."""
 
     error_task_class = _Refusal
+    request: Any
     began_at: float | None = None
 
     def received(self, data: bytes) -> Any:
@@ -87,7 +89,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc] (the library is untyped)
         return not self.requests and self.request is None and not self.total_outbufs_len
 
 
-class Server(TcpWSGIServer):  # type: ignore[misc] (the library is untyped)
+class Server(TcpWSGIServer):  # type: ignore[misc]
     """One listening socket and its threads.
 
     Args:
@@ -126,6 +128,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc] (the library is untyped)
         self._stopping = threading.Event()
 
     def maintenance(self, now: float) -> None:
+        """See to connections that have stood still, or drip."""
         super().maintenance(now)
         for channel in list(self.active_channels.values()):
             channel.give_up_if_slow()

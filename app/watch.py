@@ -114,6 +114,8 @@ class Watch:
                         entry[0] += count
 
 
-def _trim(memory: OrderedDict[str, object] | OrderedDict[str, deque[float]] | OrderedDict[str, float]) -> None:
+def _trim(
+    memory: OrderedDict[str, object] | OrderedDict[str, deque[float]] | OrderedDict[str, float],
+) -> None:
     while len(memory) > _ADDRESSES_AT_MOST:
         memory.popitem(last=False)

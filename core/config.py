@@ -173,7 +173,7 @@ class Settings:
         """Read all variables.
 
         Raises:
-            UsageError: a value is wrong; the words name the variable, what it got and what it wants.
+            UsageError: a value is wrong; the words name the variable, what it got, what it wants.
         """
         settings = cls(**{each.name: _read(each, environment) for each in fields(cls)})
         _check_together(settings)

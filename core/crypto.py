@@ -63,7 +63,7 @@ class Vault:
             ) from None
 
     def digest(self, *parts: str) -> str:
-        """A keyed hash of the parts, in url-safe base64: equal for equal parts, useless without the key."""
+        """A keyed hash of the parts, in url-safe base64; without the key it tells nothing."""
         message = "\x1f".join(parts).encode()
         return (
             base64.urlsafe_b64encode(hmac.digest(self._hash_key, message, sha256))

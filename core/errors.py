@@ -1,4 +1,4 @@
-"""Every error code that callers can rely on, said once: API, workers, command line and docs read it."""
+"""Every error code that callers can rely on, said once for API, workers, command line and docs."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,7 +12,8 @@ class ErrorCode(StrEnum):
     cause: str
     fix: str
 
-    def __new__(cls, code: str, status: int, cause: str, fix: str) -> Self:
+    def __new__(cls, code: str, status: int = 0, cause: str = "", fix: str = "") -> Self:
+        """Make a text that carries its status and words; looking one up takes the code alone."""
         member = str.__new__(cls, code)
         member._value_ = code
         member.status, member.cause, member.fix = status, cause, fix

@@ -1,4 +1,4 @@
-"""Public ids: a prefix that says what it is, and a ULID, so that ids sort by the time they were made."""
+"""Public ids: a prefix that says what it is, and a ULID, so that ids sort by their time."""
 
 import secrets
 

@@ -70,8 +70,9 @@ class Account(Model):
 
     def zone_at(self, now_ms: int) -> ZoneInfo:
         """The time zone that holds at this time; a changed one holds from the next day."""
-        changed = self.next_timezone is not None and now_ms >= self.next_timezone_from_ms
-        return ZoneInfo(self.next_timezone if changed else self.timezone)
+        if self.next_timezone and now_ms >= (self.next_timezone_from_ms or 0):
+            return ZoneInfo(self.next_timezone)
+        return ZoneInfo(self.timezone)
 
     def change_timezone(self, name: str, now_ms: int) -> None:
         """Let a new time zone hold from the account's next day on (not saved yet)."""

@@ -8,6 +8,7 @@ from models.base import Model
 class Attempt(Model):
     """When a call began and ended, and what came of it; without an outcome it is under way."""
 
+    id = peewee.BigAutoField()
     event_id = peewee.TextField()
     part = peewee.IntegerField()
     number = peewee.IntegerField()

@@ -42,13 +42,13 @@ def earlier_unfinished(event: Event) -> int | None:
             Event.finished_at_ms.is_null() | (Event.finished_at_ms > now - UNCERTAIN_HOLD_MS),
         )
         .order_by(Event.finished_at_ms.desc())
-        .tuples()
     )
-    ends = [finished_at for _, finished_at in earlier]
+    ends = [each.finished_at_ms for each in earlier]
     if not ends:
         return None
-    if all(end is not None for end in ends):
-        return int(max(ends)) + UNCERTAIN_HOLD_MS
+    rested = [end for end in ends if end is not None]
+    if len(rested) == len(ends):
+        return max(rested) + UNCERTAIN_HOLD_MS
     return now + RESCUE_MS
 
 

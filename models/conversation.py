@@ -33,7 +33,8 @@ class Conversation(Model):
                 cls.instance == instance_id,
             )
         )
-        return (locked(query, of=cls) if lock else query).first()
+        found: Conversation | None = (locked(query, of=cls) if lock else query).first()
+        return found
 
     @classmethod
     @transaction

@@ -22,7 +22,7 @@ class Customer(Model):
     @classmethod
     def find(cls, account_id: str, address_hash: str) -> "Customer | None":
         """Whoever is known by this address in the account."""
-        return (
+        found: Customer | None = (
             cls.select(cls.id)
             .join(CustomerAlias)
             .where(
@@ -30,6 +30,7 @@ class Customer(Model):
             )
             .first()
         )
+        return found
 
     @classmethod
     @transaction
@@ -45,12 +46,12 @@ class Customer(Model):
         addresses = [address for address in (phone, user_id) if address]
         hashes = [address_hash(account_id, address) for address in addresses]
         known = (
-            CustomerAlias.select(CustomerAlias.customer_id)
+            CustomerAlias.select(CustomerAlias.customer)
             .where(CustomerAlias.account_id == account_id, CustomerAlias.address_hash.in_(hashes))
-            .order_by(CustomerAlias.customer_id)
+            .order_by(CustomerAlias.customer)
             .first()
         )
-        customer_id = known.customer_id if known else new_id("cus")
+        customer_id: str = known.customer.id if known else new_id("cus")
         if known is None:
             cls.create(
                 id=customer_id,
@@ -77,7 +78,7 @@ class CustomerAlias(Model):
     @classmethod
     @transaction
     def add(cls, account_id: str, hashes: list[str], customer_id: str) -> None:
-        """Let a person be known by these addresses too; an address of somebody else stays theirs."""
+        """Let a person be known by these addresses too; somebody else's address stays theirs."""
         rows = [
             {"account_id": account_id, "address_hash": each, "customer": customer_id}
             for each in hashes

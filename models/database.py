@@ -120,7 +120,7 @@ class Sqlite(peewee.SqliteDatabase):
             raise DatabaseUnavailable("the database is closed")
         job = _Job(work)
         self._jobs.put(job)
-        return cast(R, job.outcome.result())
+        return cast("R", job.outcome.result())
 
     def shut_down(self) -> None:
         """Let the writer finish what waits, and end it."""
@@ -223,7 +223,7 @@ def transaction(work: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(work)
     def in_transaction(*arguments: P.args, **named: P.kwargs) -> R:
         try:
-            return cast(R, database.obj.transact(functools.partial(work, *arguments, **named)))
+            return cast("R", database.obj.transact(functools.partial(work, *arguments, **named)))
         except _FAILURES as failure:
             raise DatabaseUnavailable("the database failed; see the cause") from failure
 

@@ -10,6 +10,7 @@ from models.base import JSONField, Model
 class Decision(Model):
     """One decision; `saw` holds no number and no text."""
 
+    id = peewee.BigAutoField()
     event_id = peewee.TextField()
     stage = peewee.TextField()
     check_name = peewee.TextField()

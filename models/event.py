@@ -1,4 +1,4 @@
-"""What arrived, and how far it has come. Every step of an event is a compare-and-set of this row."""
+"""What arrived, and how far it has come. Every step is a compare-and-set of the event's row."""
 
 from enum import StrEnum
 from typing import Any, Self
@@ -101,7 +101,7 @@ class Event(Model):
 
     @property
     def content(self) -> dict[str, Any]:
-        """The payload as JSON: `to` (E.164 or null), `text`, `purpose`, and what came, in `body`."""
+        """The payload: `to` (E.164 or null), `text`, `purpose`, and what came, in `body`."""
         content: dict[str, Any] = orjson.loads(self.payload)
         return content
 

@@ -21,6 +21,7 @@ class DevelopmentKey(Model):
 class KeyCheck(Model):
     """Something sealed, to tell at start whether the keys are the right ones."""
 
+    id = peewee.AutoField()
     sealed = SealedField()
     digest = peewee.TextField()
 
@@ -68,5 +69,5 @@ def _development_keys() -> tuple[list[str], str]:
             {"name": "hash", "value": hash_key},
         ]
     ).on_conflict_ignore().execute()
-    kept = dict(DevelopmentKey.select(DevelopmentKey.name, DevelopmentKey.value).tuples())
+    kept = {row.name: row.value for row in DevelopmentKey.select()}
     return [kept["encryption"]], kept["hash"]

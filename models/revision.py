@@ -8,6 +8,7 @@ from models.base import Model
 class Revision(Model):
     """One row; triggers of the database count it up, whatever wrote the change."""
 
+    id = peewee.AutoField()
     number = peewee.BigIntegerField()
 
     @classmethod

@@ -9,6 +9,7 @@ from models.database import transaction
 class SecurityEntry(Model):
     """How often an address failed for a reason, between two times."""
 
+    id = peewee.BigAutoField()
     address = peewee.TextField()
     integration_id = peewee.TextField()
     reason = peewee.TextField()

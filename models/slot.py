@@ -57,7 +57,7 @@ class Slot(Model):
             *(row.closed_until_ms * 1000 for row in rows),
             *(arrivals[rate.name] - rate.period_us * (rate.burst - 1) for rate in rates),
         )
-        start_ms = -(-start_us // 1000)
+        start_ms = int(-(-start_us // 1000))
         if start_ms > not_after_ms:
             return start_ms
         for rate in rates:
@@ -68,7 +68,7 @@ class Slot(Model):
     @classmethod
     @transaction
     def close_until(cls, name: str, until_ms: int) -> None:
-        """Let nobody send under this name before a time; an earlier closing stays if it is longer."""
+        """Let nobody send under this name before a time; a longer closing stays."""
         cls._add_missing([name])
         cls.update(closed_until_ms=until_ms).where(
             cls.name == name, cls.closed_until_ms < until_ms

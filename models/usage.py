@@ -34,11 +34,12 @@ class Usage(Model):
     def of(cls, account_id: str, zone: ZoneInfo, now_ms: int) -> Used:
         """What has been used of the day and month that this time lies in."""
         day = day_of(zone, now_ms)
-        rows = dict(
-            cls.select(cls.period, cls.used)
-            .where(cls.account_id == account_id, cls.period.in_([day, day[:_MONTH]]))
-            .tuples()
-        )
+        rows = {
+            row.period: row.used
+            for row in cls.select(cls.period, cls.used).where(
+                cls.account_id == account_id, cls.period.in_([day, day[:_MONTH]])
+            )
+        }
         return Used(daily=rows.get(day, 0), monthly=rows.get(day[:_MONTH], 0))
 
     @classmethod

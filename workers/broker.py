@@ -6,6 +6,7 @@ Actors are declared when their modules are imported, and bound to a real broker 
 import contextlib
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import dramatiq
 import redis
@@ -52,7 +53,7 @@ declarations = StubBroker(middleware=_middleware())
 class InProcessBroker(StubBroker):
     """Queues in the memory of this process, for the embedded default."""
 
-    def enqueue(self, message: Message, *, delay: int | None = None) -> Message:
+    def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
         """Put a message where the workers of this process find it."""
         for letters in self.dead_letters_by_queue.values():
             letters.clear()  # the row knows what died; nobody reads these

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Threads that carry events. Inbound has its own, so that an opt-out never queues for a send."""
+    """Threads that carry events. Inbound has its own: an opt-out never queues for a send."""
 
     workers: list[Worker]
     upkeep: Upkeep

@@ -8,23 +8,21 @@ import logging
 import dramatiq
 
 from core import clock, optout, telemetry
-from core.ids import new_id
+from models import backlog
 from models.account import Account
-from models.conversation import Conversation, conversation_key
+from models.conversation import Conversation
 from models.customer import Customer, CustomerAlias, address_hash
 from models.database import DatabaseUnavailable, locked, transaction
 from models.delivery import FAILED, Delivery, message_hash
-from models.event import Event, EventType, State
+from models.event import Event, State
 from models.inbound_item import InboundItem, ItemState
 from models.instance import Instance
 from models.suppression import Kind, Suppression
-from models.usage import Usage
 from schemas import meta
-from workers import confirmation, outbound, sending
+from workers import confirmation, sending
 from workers.broker import INBOUND, declarations
-from workers.stage import MAX_TRIES, Seats, resume, wake
+from workers.stage import MAX_TRIES, Seats, wake
 from workers.text import parts
-from models import backlog
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +79,7 @@ def _customer_wrote(
 ) -> list[tuple[str, State]]:
     if not item.end(ItemState.DONE):
         return []
-    account = locked(Account.select().where(Account.id == instance.account_id)).get()
+    account = locked(Account.select().where(Account.id == instance.account)).get()
     address = told.from_phone or told.user_id
     if address is None:
         return []
@@ -103,14 +101,13 @@ def _heed_keyword(
     if keyword is optout.Keyword.START:
         Suppression.lift(account.id, address, Kind.OPT_OUT)
     elif keyword is optout.Keyword.STOP:
-        if Suppression.add(account.id, address, Kind.OPT_OUT, source="whatsapp"):
+        new = Suppression.add(account.id, address, Kind.OPT_OUT, source="whatsapp")
+        if new:
             return [(_confirm(account, instance, address, told), State.RECEIVED)]
     return []
 
 
-def _confirm(
-    account: Account, instance: Instance, address: str, told: meta.InboundMessage
-) -> str:
+def _confirm(account: Account, instance: Instance, address: str, told: meta.InboundMessage) -> str:
     hashed = address_hash(account.id, address)
     return confirmation.accept(account, instance, address, hashed, told.opt_out_candidates)
 
@@ -184,7 +181,7 @@ def _identity_changed(item: InboundItem, instance: Instance, told: meta.Identity
         return
     old = [address for address in (told.old_phone, told.old_user_id) if address]
     new = [address for address in (told.new_phone, told.new_user_id) if address]
-    account_id = instance.account_id
+    account_id = instance.account.id
     customer = next(
         filter(None, (Customer.find(account_id, address_hash(account_id, each)) for each in old)),
         None,

@@ -71,7 +71,7 @@ def _slot_names(event: Event) -> tuple[str, str]:
 
 @transaction
 def settle(event: Event) -> Ticket | None:
-    """Move to `sending` if everything promised holds at this moment; else refuse, wait or go back."""
+    """Move to `sending` if all that is promised holds now; else refuse, wait or go back."""
     now = clock.now_ms()
     if _slot_is_stale(event, now) or _must_wait(event, now):
         return None
@@ -102,9 +102,10 @@ def _must_wait(event: Event, now: int) -> bool:
     if closed_until_ms > now:
         keep = keeps_seat(closed_until_ms)
         return event.defer(State.READY, closed_until_ms, Waiting.SLOT, keep_seat=keep)
-    if event.slot_at_ms > now:
-        keep = keeps_seat(event.slot_at_ms)
-        return event.defer(State.READY, event.slot_at_ms, Waiting.SLOT, keep_seat=keep)
+    slot_at_ms = event.slot_at_ms or 0
+    if slot_at_ms > now:
+        keep = keeps_seat(slot_at_ms)
+        return event.defer(State.READY, slot_at_ms, Waiting.SLOT, keep_seat=keep)
     return False
 
 

@@ -21,7 +21,7 @@ _EARLY_MS = 20
 _log = logging.getLogger(__name__)
 
 Step = Callable[[Event], None]
-Stage = dramatiq.Actor[[str], str]
+Stage = dramatiq.Actor[..., str]
 
 
 class Seats:
@@ -50,14 +50,14 @@ def stage(*, takes: State) -> Callable[[Step], Stage]:
             return event_id
 
         run.__doc__ = step.__doc__
-        _chain[takes] = dramatiq.actor(
-            run,
+        declared: Stage = dramatiq.actor(
             actor_name=step.__name__,
             queue_name=OUTBOUND,
             broker=declarations,
             max_retries=None,
-        )
-        return _chain[takes]
+        )(run)
+        _chain[takes] = declared
+        return declared
 
     return declare
 

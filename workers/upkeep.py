@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class Upkeep:
-    """A thread that sweeps at once and then every interval; any number of processes may have one."""
+    """A thread that sweeps at once and then every interval; many processes may have one."""
 
     def __init__(self, settings: Settings) -> None:
         self._interval_s = settings.sweep_interval_ms / 1000
@@ -84,9 +84,9 @@ def prune() -> None:
         Idempotency.select(Idempotency.integration_id, Idempotency.repeat_key)
         .where(Idempotency.expires_at_ms <= clock.now_ms())
         .limit(_PRUNE_AT_MOST)
-        .tuples()
     )
-    for integration_id, repeat_key in list(old):
+    for each in list(old):
         Idempotency.delete().where(
-            Idempotency.integration_id == integration_id, Idempotency.repeat_key == repeat_key
+            Idempotency.integration_id == each.integration_id,
+            Idempotency.repeat_key == each.repeat_key,
         ).execute()

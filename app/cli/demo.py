@@ -60,7 +60,9 @@ class Greeting:
             self._play_meta()
             if not _window_is_open(instance):
                 hello = {"type": "text", "text": {"body": "Hello! Is my order on its way?"}}
-                self._whatsapp.write(instance.phone_number_id, CUSTOMER, hello, name="Demo Customer")
+                self._whatsapp.write(
+                    instance.phone_number_id, CUSTOMER, hello, name="Demo Customer"
+                )
             self._print(integration.id, secret)
         except Exception as failure:  # noqa: BLE001 (the gateway runs without its greeting too)
             telemetry.report(failure, actor="greeting")

@@ -48,7 +48,9 @@ def up(settings: Settings) -> int:
             greeting = demo.Greeting(settings, sandbox, server.effective_port)
             threading.Thread(target=greeting.say, name="greeting", daemon=True).start()
         else:
-            print(f"The gateway listens on {settings.host} port {server.effective_port}.", flush=True)
+            print(
+                f"The gateway listens on {settings.host} port {server.effective_port}.", flush=True
+            )
         server.serve(settings.grace_s)
     return 0
 

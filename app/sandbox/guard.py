@@ -15,12 +15,12 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": _CSP,
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with no-referrer, browsers post our form as Origin: null
     "X-Content-Type-Options": "nosniff",
 }
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is not an error
+class Refused(Exception):
     """A request that the sandbox's own API does not serve, in the gateway's JSON shape."""
 
     def __init__(self, status: int, code: str, words: str, details: Any = None) -> None:

@@ -6,17 +6,17 @@ from urllib.parse import parse_qs, urlencode
 import falcon
 
 from app.sandbox import markup
-from app.sandbox.api import Desk
+from app.sandbox.api import Desk, not_taken
 from app.sandbox.asked import read_body
 from app.sandbox.chat import customer_key
 from app.sandbox.guard import Refused, loopback_only
 from app.sandbox.markup import Html, fill
+from app.sandbox.request import TEXT_CHARACTERS
 
 if TYPE_CHECKING:
     from app.sandbox.sandbox import Sandbox
 
 _STATIC = {"phone.css": "text/css; charset=utf-8", "phone.js": "text/javascript; charset=utf-8"}
-_TEXT_CHARACTERS = 4_096
 _FORM_FIELDS = 10
 
 
@@ -64,25 +64,24 @@ class Phone:
         # Browsers send line ends as CR LF; a phone does not.
         text = form.get("text", "").replace("\r\n", "\n").strip()
         number, name = self._number(req, customer), form.get("name", "")
-        problem = self._write(number, customer, text, name)
-        if problem:
-            resp.status = falcon.HTTP_502
+        try:
+            self._write(number, customer, text, name)
+        except Refused as refused:
+            resp.status = refused.status
+            problem = str(refused.media["message"])
             chat = self._chat(customer, number, name=name, draft=text, problem=problem)
             self._show(resp, customer, chat)
         else:
             raise falcon.HTTPSeeOther(self._link(customer, number) + "#newest")
 
-    def _write(self, number: str, customer: str, text: str, name: str) -> str:
-        if not 0 < len(text) <= _TEXT_CHARACTERS:
-            return f"A message has 1 to {_TEXT_CHARACTERS:,} characters."
+    def _write(self, number: str, customer: str, text: str, name: str) -> None:
+        if not 0 < len(text) <= TEXT_CHARACTERS:
+            words = f"A message has 1 to {TEXT_CHARACTERS:,} characters."
+            raise Refused(400, "invalid_request", words)
         node = {"type": "text", "text": {"body": text}}
-        try:
-            _, reply = self._desk.write(number or None, customer, node, name=name)
-        except Refused as refused:
-            return str(refused.media["message"])
-        if reply.taken:
-            return ""
-        return f"The gateway did not take the message: {reply.status or 'no answer'}."
+        wamid, reply = self._desk.write(number or None, customer, node, name=name)
+        if not reply.taken:
+            raise not_taken(reply, wamid)
 
     def _chat(
         self, customer: str, number: str, *, name: str, draft: str = "", problem: str = ""
@@ -107,8 +106,8 @@ class Phone:
         if self._sandbox.phones.is_typing(customer, number):
             return "The business is typing…"
         if self._sandbox.phones.window_is_open(customer, number):
-            return f"{markup.address(customer)} · window open: the business may write"
-        return f"{markup.address(customer)} · window closed until you write"
+            return f"{markup.address(customer)} · window open"
+        return f"{markup.address(customer)} · window closed: write first"
 
     def _numbers(self, customer: str, number: str) -> Html:
         numbers = list(self._sandbox.numbers.values())
@@ -126,7 +125,7 @@ class Phone:
 
     def _show(self, resp: falcon.Response, customer: str | None, chat: Html) -> None:
         people = (
-            markup.person(key, name, last, self._link(key), here=key == customer)
+            markup.person(key, name, last, self._link(key) + "#newest", here=key == customer)
             for key, name, last in self._sandbox.phones.everybody()
         )
         resp.content_type = "text/html; charset=utf-8"

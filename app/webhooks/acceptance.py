@@ -73,7 +73,7 @@ def _keep(row: dict[str, Any], repeats: RepeatKeys | None) -> Acceptance:
             return _repeat(earlier, repeats)
         Idempotency.remember(row["integration_id"], repeats, row["id"], now)
     seated = backlog.seat_is_free(row["account_id"], Seats.per_account)
-    waiting = {"seated": True, "due_at_ms": now + RESCUE_MS}
+    waiting: dict[str, Any] = {"seated": True, "due_at_ms": now + RESCUE_MS}
     if not seated:
         waiting = {
             "seated": False,

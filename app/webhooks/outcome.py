@@ -32,7 +32,7 @@ def status_body(event: Event) -> dict[str, Any]:
         "reason": event.reason,
         "delivery": _delivery(event.id),
         "received_at": _iso(event.received_at_ms),
-        "finished_at": _iso(event.finished_at_ms) if event.finished else None,
+        "finished_at": None if event.finished_at_ms is None else _iso(event.finished_at_ms),
     }
 
 

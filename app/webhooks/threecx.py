@@ -1,5 +1,7 @@
 """3CX's webhook and the status of its events (webhook contract)."""
 
+from typing import Any
+
 import falcon
 
 from app.body import parse_object, read_body
@@ -64,11 +66,11 @@ class UnknownIntegration:
     def __init__(self, webhook: Webhook) -> None:
         self._webhook = webhook
 
-    def __call__(self, req: falcon.Request, resp: falcon.Response, rest: str) -> None:
+    def __call__(self, req: falcon.Request, resp: falcon.Response, **params: Any) -> None:
         """Refuse as any unknown id is refused."""
         if req.method != "POST":
             raise Refused(ErrorCode.NOT_FOUND)
-        self._webhook.on_post(req, resp, rest)
+        self._webhook.on_post(req, resp, params["rest"])
 
 
 def _require_module(integration: KnownIntegration) -> None:

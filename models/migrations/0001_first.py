@@ -5,6 +5,8 @@ id (ids sort by time) without a change to any statement; what must be unique acr
 tables of its own (docs/adr/0003).
 """
 
+from typing import Any
+
 TABLES = (
     """CREATE TABLE development_key (
         name TEXT PRIMARY KEY, value TEXT NOT NULL)""",
@@ -135,7 +137,7 @@ SQLITE = {
 }
 
 
-def up(migrator, db):  # noqa: ANN001, ANN201, ARG001 (the runner's signature)
+def up(_migrator: object, db: Any) -> None:
     """Make all tables."""
     postgres = db.obj.__class__.__name__ == "Postgres"
     words = POSTGRES if postgres else SQLITE
@@ -159,7 +161,7 @@ def _triggers(*, postgres: bool) -> list[str]:
         ]
     return [
         f"CREATE TRIGGER {table}_{action.lower()} AFTER {action} ON {table} "
-        "BEGIN UPDATE revision SET number = number + 1 WHERE id = 1; END"
+        "BEGIN UPDATE revision SET number = number + 1 WHERE id = 1; END"  # noqa: S608 (our names)
         for table in SETTINGS_TABLES
         for action in ("INSERT", "UPDATE", "DELETE")
     ]

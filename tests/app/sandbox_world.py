@@ -16,9 +16,10 @@ from urllib.parse import quote
 import falcon
 import urllib3
 import waitress
+from waitress import wasyncore
+
 from app.sandbox import Number, Sandbox
 from core import clock
-from waitress import wasyncore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +35,8 @@ class Gateway:
     def __init__(self) -> None:
         self.posts: list[tuple[bytes, dict[str, str]]] = []
         self.answers: deque[int] = deque()
+        self.open = threading.Event()
+        self.open.set()
         self._changed = threading.Condition()
         gateway = self
 
@@ -42,6 +45,7 @@ class Gateway:
 
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
+                gateway.open.wait(5)
                 status = gateway.answers.popleft() if gateway.answers else 200
                 body = b"taken" if status == 200 else b"not today"
                 self.send_response(status)
@@ -166,7 +170,7 @@ def a_world(journal: Path | None = None) -> Iterator[World]:
 def served(app: falcon.App[Any, Any]) -> Iterator[str]:
     """The app under waitress on a fresh port; nothing of it is left behind."""
     sockets: dict[int, Any] = {}
-    door = waitress.create_server(app, map=sockets, host="127.0.0.1", port=0, threads=4)
+    door = waitress.create_server(app, map=sockets, host="127.0.0.1", port=0, threads=8)
     stopping = threading.Event()
 
     def run() -> None:

@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from app.sandbox import Number, Sandbox
 from app.sandbox.chat import Direction, Message, Status
 from app.sandbox.phones import CUSTOMERS, MESSAGES_EACH, RECEIVED, Phones
-
 from tests.app.sandbox_world import CUSTOMER, KEY, NUMBER_ID, SECRET, TOKEN, World, a_world
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ def test_a_customers_text_reaches_the_gateway_before_the_answer(world: World) ->
             {"interactive": {"button_reply": {"id": "1", "title": "Yes"}}},
             {
                 "type": "interactive",
-                "interactive": {"type": "button_reply", "button_reply": {"id": "1", "title": "Yes"}},
+                "interactive": {
+                    "type": "button_reply",
+                    "button_reply": {"id": "1", "title": "Yes"},
+                },
             },
         ),
         (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from core import clock
 
+from core import clock
 from tests.app.sandbox_world import CUSTOMER, KEY, NUMBER_ID, World, a_world
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def test_an_unknown_number_is_100_with_subcode_33(quiet_world: World) -> None:
         ({"type": "image", "image": {"id": "1", "caption": "x" * 1025}}, 100),
         ({"type": "audio", "audio": {"id": "1", "caption": "hum"}}, 100),
         ({"status": "read"}, 100),
+        ({"status": "read", "message_id": "wamid.x", "typing_indicator": {"type": "song"}}, 100),
         ({"status": "eaten", "message_id": "wamid.x"}, 100),
         ({"status": "read", "message_id": "wamid.unknown"}, 100),
     ],
@@ -173,6 +174,21 @@ def test_who_never_wrote_has_no_window(world: World) -> None:
 
 def test_a_message_of_a_moment_before_a_day_ago_keeps_the_window_open(world: World) -> None:
     world.write(timestamp=clock.now_ms() // 1000 - DAY_S + 60)
+    world.send()
+    assert world.gateway.statuses(2) == ["sent", "delivered"]
+
+
+def test_an_old_message_that_comes_late_does_not_close_the_window(world: World) -> None:
+    world.write()
+    world.write(timestamp=1)
+    world.send()
+    assert world.gateway.statuses(2) == ["sent", "delivered"]
+
+
+@pytest.mark.parametrize("timestamp", ["soon", 4102444800, 4102444800000])
+def test_a_time_that_makes_no_sense_counts_as_now(world: World, timestamp: object) -> None:
+    world.write(timestamp=timestamp)
+    assert world.gateway.values("messages")[0]["timestamp"] == str(timestamp)
     world.send()
     assert world.gateway.statuses(2) == ["sent", "delivered"]
 

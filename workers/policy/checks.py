@@ -47,7 +47,7 @@ def purpose_is_allowed(facts: Facts) -> Finding:
 
 
 def recipient_is_not_suppressed(facts: Facts) -> Finding:
-    """The customer has not opted out and is not blocked; the confirmation of an opt-out may pass."""
+    """The customer has not opted out and is not blocked; an opt-out's confirmation may pass."""
     opted_out_just_now = facts.confirms_opt_out and facts.suppression == "opt_out"
     return Finding(
         facts.suppression is None or opted_out_just_now,
@@ -98,19 +98,19 @@ def nothing_is_paused(facts: Facts) -> Finding:
 
 def daily_limit_is_not_reached(facts: Facts) -> Finding:
     """One more message fits into the account's day."""
-    return _fits(facts, facts.daily_used, facts.daily_limit)
+    return _fits(facts, "daily", facts.daily_used, facts.daily_limit)
 
 
 def monthly_limit_is_not_reached(facts: Facts) -> Finding:
     """One more message fits into the account's month."""
-    return _fits(facts, facts.monthly_used, facts.monthly_limit)
+    return _fits(facts, "monthly", facts.monthly_used, facts.monthly_limit)
 
 
-def _fits(facts: Facts, used: int, limit: int) -> Finding:
+def _fits(facts: Facts, period: str, used: int, limit: int) -> Finding:
     # A unit in flight may come back: it is too early to refuse somebody for it.
     may_come_back = used - facts.in_flight < limit
     return Finding(
         used < limit,
-        {"used": used, "limit": limit, "in_flight": facts.in_flight},
+        {f"{period}_used": used, f"{period}_limit": limit, "in_flight": facts.in_flight},
         facts.now_ms + IN_FLIGHT_LOOK_MS if may_come_back else None,
     )

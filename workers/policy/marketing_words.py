@@ -4,7 +4,8 @@ A line is one expression: its name, then the variants that count as the same, wi
 line that begins with `|` goes on with the one before. Case, accents, punctuation and Arabic
 prefixes (ال و ف ب ك ل) do not matter, and `50%` stands for any percentage. Words that an ordinary
 answer needs (price, offer, free, order, points) stand only in company: one expression in an answer
-is harmless, two are not.
+is harmless, two are not. What an ended promotion is called is one expression, and one for all
+languages: support has to speak of it.
 """
 
 EXPRESSIONS = {
@@ -89,7 +90,7 @@ EXPRESSIONS = {
         تخفيض 50% | تخفيض حتى 50% | تخفيض يصل إلى 50% | 50% تخفيض | تخفيض بنسبة 50%
           | تخفيضات حتى 50% | تخفيضات تصل إلى 50%
         وفر 50% | وفر حتى 50% | وفري 50% | وفر أكثر | وفروا | أقوى الخصومات | خصومات هائلة
-        خصم | خصومات | خصم خاص | خصم إضافي | كود الخصم | كود خصم | رمز الخصم | رمز خصم
+        discount | خصم | خصومات | خصم خاص | خصم إضافي | كود الخصم | كود خصم | رمز الخصم | رمز خصم
           | كود الخصم الخاص | كود ترويجي | الكود الترويجي | كوبون | كوبونات | قسيمة شراء
           | قسائم شراء | قسيمة خصم | كوبون خصم
         تخفيض | تخفيضات | تخفيضات كبرى | تخفيضات هائلة | موسم التخفيضات | أكبر التخفيضات
@@ -154,9 +155,10 @@ EXPRESSIONS = {
           | gran ahorro | descuentazo | descuentazos | superdescuento | grandes descuentos
         rebaja del 50% | rebajas | rebajado | rebajados | grandes rebajas | rebajas de verano
           | rebajas de invierno | rebajas de enero | precios rebajados
-        descuento | descuentos | código promocional | código de descuento | códigos de descuento
-          | código promo | cupón de descuento | código de promoción | cupones de descuento | cupón
-          | cupones | promo | promos | promoción | promociones | promocional
+        discount | descuento | descuentos | código promocional | código de descuento
+          | códigos de descuento | código promo | cupón de descuento | código de promoción
+          | cupones de descuento | cupón | cupones | promo | promos | promoción | promociones
+          | promocional
         oferta especial | ofertas especiales | oferta increíble | ofertas increíbles
           | super oferta
         oferta exclusiva | ofertas exclusivas | exclusivo para ti | descuento exclusivo
@@ -224,8 +226,8 @@ EXPRESSIONS = {
           | 50% de rabais | jusqu'à 50% | 50% offerts | rabais de 50% | moitié prix | 50% de promo
         économisez 50% | économisez jusqu'à 50% | économisez | profitez de 50% | grosses économies
           | remise exceptionnelle | remises exceptionnelles
-        réduction | réductions | rabais | prix réduits | remises | code promo | codes promo
-          | code promotionnel | code de réduction | code réduction | code avantage
+        discount | réduction | réductions | rabais | prix réduits | remises | code promo
+          | codes promo | code promotionnel | code de réduction | code réduction | code avantage
           | bon de réduction | bons de réduction | coupon | coupons | bon d'achat offert
           | chèque cadeau | promo | promos | promotion | promotions | promotionnel
           | promotionnelle
@@ -253,7 +255,7 @@ EXPRESSIONS = {
           | aujourd'hui seulement | seulement aujourd'hui | uniquement aujourd'hui
           | ce week end seulement
         vente flash | ventes flash | offre flash | offres flash | grande vente | braderie
-        soldes | soldes d'été | soldes d'hiver | grandes soldes | soldé
+        soldes | soldes d'été | soldes d'hiver | grandes soldes
         déstockage | liquidation | liquidation totale | fin de série | fins de série
           | tout doit disparaître
         black friday | vendredi noir | cyber monday | french days | vendredi fou
@@ -308,7 +310,7 @@ EXPRESSIONS = {
         sparen Sie 50% | spare 50% | bis zu 50% sparen | sparen Sie bis zu 50% | 50% sparen
           | jetzt sparen | spare bis zu 50% | sparen Sie jetzt | kräftig sparen | spar dir
           | Rabattaktion | Rabattaktionen | Sonderrabatt | Riesenrabatte
-        Rabatt | Rabatte | Rabatten | Preisnachlass | Preisnachlässe | Neukundenrabatt
+        discount | Rabatt | Rabatte | Rabatten | Preisnachlass | Preisnachlässe | Neukundenrabatt
           | Treuerabatt | Rabattcode | Rabattcodes | Gutscheincode | Gutscheincodes | Aktionscode
           | Promocode | Promo Code | Rabatt Code | Gutschein Code | Coupon | Coupons
           | Rabattgutschein | Rabattcoupon | Einkaufsgutschein geschenkt | Promo | Promotion
@@ -324,8 +326,8 @@ EXPRESSIONS = {
           | Angebote gelten | Aktion läuft | unsere Angebote
         solange der Vorrat reicht | solange Vorrat reicht | begrenzte Stückzahl | nur noch wenige
           | fast ausverkauft | begrenzter Vorrat | streng limitiert
-        jetzt kaufen | kaufen Sie jetzt | jetzt zugreifen | jetzt online kaufen | gleich kaufen
-          | kauf jetzt | heute noch kaufen | kaufe jetzt
+        jetzt kaufen | kaufen Sie jetzt | jetzt online kaufen | gleich kaufen | kauf jetzt
+          | heute noch kaufen | kaufe jetzt
         jetzt shoppen | jetzt einkaufen | jetzt stöbern | shoppen Sie | shoppe jetzt
         jetzt bestellen | bestellen Sie jetzt | gleich bestellen | heute noch bestellen
           | bestelle jetzt | sofort bestellen | bestell jetzt
@@ -347,7 +349,7 @@ EXPRESSIONS = {
         2 für 1 | zwei für eins | 3 für 2 | drei für zwei | zwei zum Preis von einem
           | 2 zum Preis von 1 | kaufe eins | kauf 1 | 3 zum Preis von 2
         Gratisgeschenk | gratis Geschenk | kostenloses Geschenk | gratis dazu | geschenkt dazu
-          | Gratisprobe | Geschenk zu jeder | Gratis Zugabe | gratis Zugabe | als Geschenk dazu
+          | Gratisprobe | Geschenk zu jeder | Gratis Zugabe | als Geschenk dazu
         kostenlos testen | gratis testen | unverbindlich testen | völlig kostenlos
           | 100% kostenlos
         gratis Versand | Gratisversand | kostenloser Versand | versandkostenfrei
@@ -364,8 +366,8 @@ EXPRESSIONS = {
           | nicht entgehen lassen | nicht entgehen | verpass nicht
         letzte Chance | letzte Gelegenheit | letzte Stunden | letzten Stunden
           | einmalige Gelegenheit | einmalige Chance | Endspurt
-        beeilen Sie sich | beeil dich | jetzt handeln | greifen Sie zu | greif zu | zuschlagen
-          | schnell zugreifen | schlagen Sie zu | zugreifen | nicht lange zögern
+        beeilen Sie sich | beeil dich | jetzt handeln | greifen Sie zu | greif zu
+          | schnell zugreifen | schlagen Sie zu | nicht lange zögern
         Sie haben gewonnen | du hast gewonnen | Sie sind der Gewinner | glücklicher Gewinner
         Cashback | Geld zurück Aktion | Cashback Aktion
         Gewinnspiel | Gewinnspiele | Verlosung | Verlosungen | jetzt gewinnen
@@ -393,10 +395,10 @@ EXPRESSIONS = {
         economize 50% | economize até 50% | poupe 50% | poupe até 50% | economize | poupe já
           | poupe mais | descontão | superdesconto | superdescontos | descontaço | superpromoção
           | mega promoção | grandes descontos
-        desconto | descontos | código promocional | código de desconto | códigos de desconto
-          | código promo | cupom de desconto | cupons de desconto | cupão de desconto | cupom
-          | cupons | cupão | cupões | vale desconto | vale compras | promo | promoção | promoções
-          | promocional | promocionais
+        discount | desconto | descontos | código promocional | código de desconto
+          | códigos de desconto | código promo | cupom de desconto | cupons de desconto
+          | cupão de desconto | cupom | cupons | cupão | cupões | vale desconto | vale compras
+          | promo | promoção | promoções | promocional | promocionais
         oferta especial | ofertas especiais | oferta imperdível | ofertas imperdíveis
           | super oferta | oferta incrível | ofertas incríveis | superofertas
         oferta exclusiva | ofertas exclusivas | exclusivo para você | exclusivo para si
@@ -450,11 +452,10 @@ EXPRESSIONS = {
           | oportunidade única | reta final
         corra | corre que | apresse se | se apresse | aja agora | aproveite | aproveite já
           | aproveite agora | aproveita | aproveitem | não espere mais
-        você ganhou | você foi sorteado | parabéns você ganhou | ganhou um prémio
-          | ganhou um prêmio | foi o vencedor
+        você ganhou | você foi sorteado | parabéns você ganhou | ganhou um prémio | foi o vencedor
         cashback | dinheiro de volta
-        sorteio | sorteios | concorra | concorra a | participe e ganhe | ganhe prêmios
-          | ganhe prémios | rifa | passatempo
+        sorteio | sorteios | concorra | concorra a | participe e ganhe | ganhe prêmios | rifa
+          | passatempo
         inscreva se já | inscreva se agora | assine já | assine agora | cadastre se já
           | cadastre se agora | inscreva se hoje | registe se já | adira já | cadastre se e ganhe
         garantia de devolução do dinheiro | sem compromisso | sem risco | satisfação garantida

@@ -76,4 +76,6 @@ form?.addEventListener("keydown", (event) => {
 
 tellLocalTime(document);
 showTheEnd();
+// After writing, the address ends in #newest, and a browser then ignores autofocus.
+if (location.hash) document.getElementById("text")?.focus({ preventScroll: true });
 setTimeout(keepFresh, EVERY_MS);

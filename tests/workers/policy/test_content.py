@@ -76,6 +76,7 @@ SUPPORT = {
         La promotion est terminée, la réduction ne s'applique plus.
         Votre commande est partie et le montant a été remboursé.
         Nous vous avons envoyé l'offre demandée par courriel, valable jusqu'à vendredi.
+        Le solde de votre compte est de 20 euros, voici l'adresse.
         La réduction sur votre facture a été appliquée par erreur, c'est corrigé.
         Désolé pour le retard, un technicien vous appellera aujourd'hui entre 14 h et 16 h.
         La batterie était à 20 %, nous la remplaçons donc gratuitement.
@@ -96,6 +97,7 @@ SUPPORT = {
         Die Aktion ist beendet, der Rabattcode ist abgelaufen.
         Ihre Bestellung ist unterwegs und der Betrag wurde erstattet.
         Anbei unser Angebot wie gewünscht; es gilt bis Freitag.
+        Sie können jetzt auf die Daten zugreifen.
         Der Rabatt auf Ihrer Rechnung war ein Fehler, wir haben ihn korrigiert.
         Entschuldigen Sie die Verspätung, ein Techniker ruft Sie heute zwischen 14 und 16 Uhr an.
         Der Akku war bei 20 %, wir tauschen ihn deshalb kostenlos aus.
@@ -161,7 +163,7 @@ MARKETING = {
         آخر فرصة: أقل الأسعار لهذا العام.
         مبروك ربحت! احصل على جائزتك الآن، جوائز قيمة.
         وصل حديثا بأسعار لا تقاوم، اطلب الآن.
-        بالخصومات الكبرى وبكوبون إضافي عند التسوق من متجرنا.
+        بالتخفيضات الكبرى وبكوبون إضافي عند التسوق من متجرنا.
         ادع أصدقاءك واكسب نقاط.
         عروض رمضان وصلت، خصم ٣٠ بالمئة على الأجهزة.
     """,
@@ -282,7 +284,7 @@ def test_no_variant_stands_twice_within_a_language():
         "flash--sale...BUY_NOW",
         "*Flash*\n~sale~ _buy_ 👉now",
         "flásh sálé bùy nöw",
-        "promocion especial codigo promocional",
+        "ultima oportunidad: codigo promocional",
         "offre speciale, duree limitee",
         "خَصْم ٥٠٪ ولفتـــرة محدوده",
         "بخصم %50 وللشراء الآن",
