@@ -11,9 +11,8 @@ _DOTS = "•" * 5
 
 # Format characters (bidi marks, zero-width) are dropped by their Unicode category.
 _SEPARATORS = re.compile(r"[\s().\-/\u2010-\u2015\u2212]")
-_TRUNK_HINT = re.compile(r"\(\s*0\s*\)")
-# A zero right behind a country code is either a trunk prefix somebody left in (+966 05…) or part
-# of the number (Italy): only the library knows.
+# A zero right behind a country code is either a trunk prefix left in (+966 05…, +44 (0)20 …) or
+# part of the number (Italy): only the library knows.
 _COUNTRY = r"(?>[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|[0-9]{3})"
 _ZERO_AFTER_COUNTRY = re.compile(rf"\+{_COUNTRY}0")
 _CLEAN = re.compile(rf"\+(?=[1-9][0-9]{{6,14}}\Z){_COUNTRY}[1-9]")
@@ -42,7 +41,7 @@ def normalise(value: object, region: str | None) -> str | None:
     if digits.startswith("00"):
         digits = "+" + digits[2:]
     if digits.startswith("+"):
-        return _international(text, digits)
+        return _international(digits)
     return _national(digits, region) if _is_digits(digits) else None
 
 
@@ -64,7 +63,7 @@ def is_region(code: str) -> bool:
 
 def _plain(value: object) -> str | None:
     """Text in ASCII digits without invisible characters; None where no number can be in it."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int):
         return str(value) if 0 < value < 10**_DIGITS_ITU.stop else None
     if not isinstance(value, str) or len(value) > _LONGEST_INPUT:
         return None
@@ -86,11 +85,9 @@ def _fits_itu(digits: str) -> bool:
     return len(digits) in _DIGITS_ITU and digits[0] != "0" and _is_digits(digits)
 
 
-def _international(text: str, plus_digits: str) -> str | None:
+def _international(plus_digits: str) -> str | None:
     if not _fits_itu(plus_digits[1:]):
         return None
-    if _TRUNK_HINT.search(text):
-        return _possible(_parsed(plus_digits, None))
     # Where the library does not know better, the number stays as it was written.
     if _ZERO_AFTER_COUNTRY.match(plus_digits):
         return _possible(_parsed(plus_digits, None)) or plus_digits

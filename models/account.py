@@ -77,9 +77,10 @@ class Account(Model):
     def change_timezone(self, name: str, now_ms: int) -> None:
         """Let a new time zone hold from the account's next day on (not saved yet)."""
         zone = self.zone_at(now_ms)
+        changes = name != zone.key
         self.timezone = zone.key
-        self.next_timezone = name
-        self.next_timezone_from_ms = end_of_day_ms(zone, now_ms)
+        self.next_timezone = name if changes else None
+        self.next_timezone_from_ms = end_of_day_ms(zone, now_ms) if changes else None
 
 
 def day_of(zone: ZoneInfo, now_ms: int) -> str:

@@ -137,6 +137,17 @@ def _push(event: Event, due_at_ms: int, **also: object) -> None:
 
 
 @transaction
+def queue_was_lost() -> None:
+    """Make due what had been handed to a queue that is gone; a send in hand keeps its lease."""
+    Event.update(due_at_ms=clock.now_ms()).where(
+        Event.finished_at_ms.is_null(),
+        Event.seated,
+        Event.waiting_for.is_null(),
+        Event.state != State.SENDING.value,
+    ).execute()
+
+
+@transaction
 def release(waiting_for: Waiting, **columns: str) -> None:
     """Make events due that waited for what has just ended, e.g. a pause of their account."""
     conditions = [getattr(Event, name) == value for name, value in columns.items()]

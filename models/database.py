@@ -5,10 +5,11 @@ Postgres they run in the calling thread; on SQLite one writer thread runs them, 
 that wait into one commit (synchronous FULL makes the commit the dear part).
 """
 
+import contextlib
 import functools
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -36,26 +37,46 @@ class DatabaseUnavailable(GatewayError):
 _FAILURES = (peewee.OperationalError, peewee.InterfaceError)
 
 
+@contextlib.contextmanager
+def _as_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except _FAILURES as failure:
+        # The driver's words may hold values; its code tells as much.
+        driver = failure.__cause__ or failure.__context__
+        code = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", None)
+        raise DatabaseUnavailable(f"the database failed ({code or 'no connection'})") from failure
+
+
 class Postgres(peewee.PostgresqlDatabase):
     """A connection per thread, opened once and replaced when the server has dropped it."""
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
-        """Run a statement; outside a transaction once more when the connection was a dead one."""
-        try:
+        """Run a statement; outside a transaction once more when the connection was a dead one.
+
+        Raises:
+            DatabaseUnavailable: outside a transaction; within one, the driver's error goes up.
+        """
+        if self.in_transaction():
             return super().execute_sql(sql, params)
-        except _FAILURES:
-            if self.in_transaction() or self.is_connection_usable():
-                raise
-            self.close()
-            return super().execute_sql(sql, params)
+        with _as_unavailable():
+            return self._on_a_live_connection(
+                lambda: super(Postgres, self).execute_sql(sql, params)
+            )
 
     def begin(self, isolation_level: str | None = None) -> None:
         """Begin a transaction, on a new connection when the old one is dead."""
+        self._on_a_live_connection(lambda: super(Postgres, self).begin(isolation_level))
+
+    def _on_a_live_connection(self, work: Callable[[], R]) -> R:
+        was_open = not self.is_closed()
         try:
-            super().begin(isolation_level)
+            return work()
         except _FAILURES:
+            if not was_open or self.is_connection_usable():
+                raise
             self.close()
-            super().begin(isolation_level)
+            return work()
 
     def transact(self, work: Callable[[], R]) -> R:
         """Run the work in a transaction of this thread; joins the one that is open."""
@@ -111,6 +132,17 @@ class Sqlite(peewee.SqliteDatabase):
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="sqlite-writer", daemon=True)
         self._writer.start()
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Run a statement.
+
+        Raises:
+            DatabaseUnavailable: outside a transaction; within one, the driver's error goes up.
+        """
+        if self.in_transaction():
+            return super().execute_sql(sql, params)
+        with _as_unavailable():
+            return super().execute_sql(sql, params)
 
     def transact(self, work: Callable[[], R]) -> R:
         """Have the writer thread run the work, and wait for the commit."""
@@ -222,10 +254,8 @@ def transaction(work: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(work)
     def in_transaction(*arguments: P.args, **named: P.kwargs) -> R:
-        try:
+        with _as_unavailable():
             return cast("R", database.obj.transact(functools.partial(work, *arguments, **named)))
-        except _FAILURES as failure:
-            raise DatabaseUnavailable("the database failed; see the cause") from failure
 
     return in_transaction
 

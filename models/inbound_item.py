@@ -92,6 +92,12 @@ class InboundItem(Model):
 
     @classmethod
     @transaction
+    def queue_was_lost(cls) -> None:
+        """Make due what had been handed to a queue that is gone."""
+        cls.update(due_at_ms=clock.now_ms()).where(cls.state == ItemState.RECEIVED.value).execute()
+
+    @classmethod
+    @transaction
     def claim_due(cls) -> list[str]:
         """Take a batch that is due, and push it on by the rescue time."""
         now = clock.now_ms()

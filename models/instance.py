@@ -15,6 +15,7 @@ class Instance(Model):
 
     id = peewee.TextField(primary_key=True)
     account = peewee.ForeignKeyField(Account, column_name="account_id")
+    account_id: str
     provider = peewee.TextField(default="cloud")
     phone_number_id = peewee.TextField()
     display_phone_number = peewee.TextField(null=True)

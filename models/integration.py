@@ -24,7 +24,9 @@ class Integration(Model):
 
     id = peewee.TextField(primary_key=True)
     account = peewee.ForeignKeyField(Account, column_name="account_id")
+    account_id: str
     instance = peewee.ForeignKeyField(Instance, column_name="instance_id")
+    instance_id: str
     name = peewee.TextField(default="")
     enabled = peewee.BooleanField(default=True)
     inbound = peewee.BooleanField(default=True)

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import peewee
-
 from core.errors import GatewayError
 from models.database import database, is_postgres, transaction
 
@@ -49,10 +47,7 @@ def _known() -> set[str]:
 
 
 def _applied() -> set[str]:
-    try:
-        rows = database.execute_sql("SELECT name FROM schema_migration").fetchall()
-    except (peewee.ProgrammingError, peewee.OperationalError) as failure:
-        if not database.table_exists("schema_migration"):
-            return set()
-        raise failure from None
+    if not database.table_exists("schema_migration"):
+        return set()
+    rows = database.execute_sql("SELECT name FROM schema_migration").fetchall()
     return {row[0] for row in rows}

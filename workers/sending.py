@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from core import clock
+from core import clock, telemetry
 from core.errors import ErrorCode, GatewayError
 from models import backlog
 from models.account import Account
@@ -40,6 +40,10 @@ _log = logging.getLogger(__name__)
 
 class LeaseLapsed(GatewayError):
     """This process stood still between settling and sending: nothing was written."""
+
+
+class InstancePaused(GatewayError):
+    """WhatsApp asks for a person: nothing of this instance goes out until one has looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,11 +322,14 @@ def close_window(event: Event) -> None:
 
 
 def pause_instance(instance_id: str, reason: str) -> None:
-    """Hold an instance's messages after an error that only a person can mend."""
-    _log.error("instance %s is paused: %s", instance_id, reason)
-    Instance.update(pause_reason=reason, paused_at_ms=clock.now_ms()).where(
-        Instance.id == instance_id, Instance.pause_reason.is_null()
-    ).execute()
+    """Hold an instance's messages after an error that only a person can mend; alert once."""
+    paused = (
+        Instance.update(pause_reason=reason, paused_at_ms=clock.now_ms())
+        .where(Instance.id == instance_id, Instance.pause_reason.is_null())
+        .execute()
+    )
+    if paused:
+        telemetry.report(InstancePaused(f"instance {instance_id} is paused: {reason}"))
 
 
 def known_not_sent(event: Event) -> None:

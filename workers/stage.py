@@ -7,7 +7,7 @@ import dramatiq
 from dramatiq.middleware import SkipMessage
 
 from core import clock, telemetry
-from core.errors import ErrorCode
+from core.errors import ErrorCode, GatewayError
 from models import backlog
 from models.database import DatabaseUnavailable
 from models.event import Event, State, Waiting
@@ -22,6 +22,10 @@ _log = logging.getLogger(__name__)
 
 Step = Callable[[Event], None]
 Stage = dramatiq.Actor[..., str]
+
+
+class StepNeverEnded(GatewayError):
+    """A step takes its process with it, again and again."""
 
 
 class Seats:
@@ -43,10 +47,14 @@ def stage(*, takes: State) -> Callable[[Step], Stage]:
 
     def declare(step: Step) -> Stage:
         def run(event_id: str) -> str:
-            event = Event.load(event_id)
-            if event is None or event.state != takes or _is_early(event):
-                raise SkipMessage
-            _carry(step, event, takes)
+            try:
+                event = Event.load(event_id)
+                if event is None or event.state != takes or _is_early(event):
+                    raise SkipMessage
+                _carry(step, event, takes)
+            except DatabaseUnavailable as failure:
+                _log.warning("event %s: %s; the sweep begins again", event_id, failure)
+                raise SkipMessage from None
             return event_id
 
         run.__doc__ = step.__doc__
@@ -70,14 +78,13 @@ def _is_early(event: Event) -> bool:
 def _carry(step: Step, event: Event, takes: State) -> None:
     try:
         if event.rescues and event.count_try() > MAX_TRIES:
-            event.give_up(takes)
+            _bury(event, takes, StepNeverEnded(f"a step was begun {MAX_TRIES} times in vain"))
         elif takes is not State.RECEIVED and clock.now_ms() >= event.expires_at_ms:
             event.refuse(takes, _too_late(event))
         else:
             step(event)
-    except DatabaseUnavailable as failure:
-        _log.warning("event %s: %s; the sweep begins again", event.id, failure)
-        raise SkipMessage from None
+    except DatabaseUnavailable:
+        raise
     except Exception as failure:  # noqa: BLE001 (a step that is broken must not break the others)
         _stumble(event, takes, failure)
     _hand_on(event, takes)
@@ -91,22 +98,32 @@ def _too_late(event: Event) -> ErrorCode:
 
 
 def _stumble(event: Event, takes: State, failure: Exception) -> None:
+    if event.state != takes:
+        _report(event, takes, failure)
+        raise SkipMessage  # a lease runs, and the sweep looks after it
+    tries = event.count_try()
+    if tries >= MAX_TRIES:
+        _bury(event, takes, failure)
+    else:
+        _report(event, takes, failure)
+        until = clock.now_ms() + (_FIRST_BACKOFF_MS << tries)
+        event.defer(takes, until, Waiting.PROVIDER, keep_seat=False)
+
+
+def _bury(event: Event, takes: State, failure: Exception) -> None:
+    _report(event, takes, failure)
+    event.give_up(takes)
+
+
+def _report(event: Event, takes: State, failure: Exception) -> None:
     telemetry.report(
         failure,
         event_id=event.id,
         account=event.account_id,
         integration=event.integration_id,
         stage=takes.value,
-        attempt=event.tries + 1,
+        attempt=event.tries,
     )
-    if event.state != takes:
-        raise SkipMessage  # a lease runs, and the sweep looks after it
-    tries = event.count_try()
-    if tries >= MAX_TRIES:
-        event.give_up(takes)
-    else:
-        until = clock.now_ms() + (_FIRST_BACKOFF_MS << tries)
-        event.defer(takes, until, Waiting.PROVIDER, keep_seat=False)
 
 
 def _hand_on(event: Event, takes: State) -> None:

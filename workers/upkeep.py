@@ -69,6 +69,12 @@ def sweep() -> int:
     return found
 
 
+def queue_was_lost() -> None:
+    """Make due what was in a queue that went with its process; nobody else may be working."""
+    backlog.queue_was_lost()
+    InboundItem.queue_was_lost()
+
+
 def _lease_ran_out(event: Event) -> None:
     # Whoever was sending is gone: the message may have gone out, and nobody can tell.
     if event.lease_until_ms is not None and event.lease_until_ms <= clock.now_ms():

@@ -20,7 +20,7 @@ from core.config import Settings
 from core.errors import UsageError
 from models.migrate import migrate as migrate_database
 from workers import broker as brokers
-from workers import inbound, outbound  # noqa: F401 (declares the actors)
+from workers import outbound, upkeep  # noqa: F401 (declares the actors)
 from workers.crew import Crew
 from workers.stage import Seats
 
@@ -41,10 +41,13 @@ def up(settings: Settings) -> int:
         stop_on_signals(server.request_stop)
         stack.callback(watch.stop)
         watch.start()
+        if sandbox is not None:
+            stack.callback(sandbox.stop)  # after the crew's: what is being sent must arrive
+        if not settings.redis_url:
+            upkeep.queue_was_lost()
         crew = Crew.start(settings, broker, frozenset(brokers.QUEUES))
         stack.callback(crew.stop)
         if sandbox is not None:
-            stack.callback(sandbox.stop)
             greeting = demo.Greeting(settings, sandbox, server.effective_port)
             threading.Thread(target=greeting.say, name="greeting", daemon=True).start()
         else:

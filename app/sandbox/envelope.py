@@ -30,12 +30,13 @@ def inbound(
     node: Mapping[str, Any],
     contact: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """The webhook of a customer's message: `node` as Meta writes it, `contact` put over ours."""
+    """The webhook of a customer's message; `contact` goes over ours, null leaves a key out."""
     messages: dict[str, Any] = {"messages": [node]}
     if node.get("type") == "system":  # Meta sends these without contacts
         return _envelope(number, messages)
     profile = {"name": name} if name else {}
-    sender = {"profile": profile, **_contact(customer), **(contact or {})}
+    told = {"profile": profile, **_contact(customer), **(contact or {})}
+    sender = {key: value for key, value in told.items() if value is not None}
     return _envelope(number, {"contacts": [sender], **messages})
 
 

@@ -88,7 +88,7 @@ class Sandbox:
             node: the message as Meta writes it, such as `{"type": "text", "text": {"body": …}}`.
                 What it lacks of id, sender and timestamp is filled in; null leaves a key out.
             name: the customer's profile name.
-            contact: keys to put over the webhook's contact.
+            contact: keys to put over the webhook's contact; null leaves a key out.
 
         Returns:
             The message's id and what the gateway answered.

@@ -161,7 +161,7 @@ def _triggers(*, postgres: bool) -> list[str]:
         ]
     return [
         f"CREATE TRIGGER {table}_{action.lower()} AFTER {action} ON {table} "
-        "BEGIN UPDATE revision SET number = number + 1 WHERE id = 1; END"  # noqa: S608 (our names)
+        "BEGIN UPDATE revision SET number = number + 1 WHERE id = 1; END"
         for table in SETTINGS_TABLES
         for action in ("INSERT", "UPDATE", "DELETE")
     ]

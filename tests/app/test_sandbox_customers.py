@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -89,6 +90,48 @@ def test_a_customer_may_send_more_than_text(world: World, asked: Any, node: Any)
     assert {key: message.get(key) for key in node} == node
     if asked.get("raw"):
         assert "from" not in message
+
+
+def test_a_system_notice_comes_without_contacts(world: World) -> None:
+    raw = {"type": "system", "system": {"type": "user_changed_number", "wa_id": "966500000009"}}
+    assert world.api("POST", f"api/customers/{KEY}/messages", {"raw": raw}).status == 201
+    assert "contacts" not in world.gateway.webhooks()[0]["entry"][0]["changes"][0]["value"]
+
+
+def test_the_contact_of_a_message_can_be_told_more_exactly(world: World) -> None:
+    contact = {"wa_id": None, "user_id": "US.1", "profile": {"username": "noura"}}
+    world.write(contact=contact)
+    value = world.gateway.webhooks()[0]["entry"][0]["changes"][0]["value"]
+    assert value["contacts"] == [{"user_id": "US.1", "profile": {"username": "noura"}}]
+
+
+def test_a_webhook_that_is_sent_twice_is_one_message_on_the_phone(world: World) -> None:
+    raw = {"id": "wamid.twice", "type": "text", "text": {"body": "once"}}
+    for _ in range(2):
+        world.api("POST", f"api/customers/{KEY}/messages", {"raw": raw})
+    assert len(world.gateway.values("messages")) == 2
+    assert [each["text"] for each in world.chat()] == ["once"]
+
+
+def test_few_customers_write_at_the_same_time_so_that_the_door_stays_open(world: World) -> None:
+    world.gateway.open.clear()
+    writers = [threading.Thread(target=world.write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    world.until(lambda: len(world.chat()) == 4)
+    assert refusal(world.write()) == (503, "sandbox_busy")
+    world.gateway.open.set()
+    for writer in writers:
+        writer.join()
+    assert world.write().status == 201
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"{", 400), (b" " * (1024 * 1024 + 1), 413)])
+def test_a_body_that_cannot_be_read_is_refused(
+    quiet_world: World, body: bytes, status: int
+) -> None:
+    url = f"{quiet_world.door}/sandbox/api/customers/{KEY}/messages"
+    assert refusal(quiet_world.http.request("POST", url, body=body))[0] == status
 
 
 def test_a_gateway_that_does_not_take_the_webhook_is_told_about(world: World) -> None:
@@ -185,16 +228,21 @@ def test_whatsapp_does_not_forget_when_its_process_dies(tmp_path: Path) -> None:
         world.write("before")
         world.gateway.answers.extend([500] * 3)
         wamid = world.send().json()["messages"][0]["id"]
+        read = {"messaging_product": "whatsapp", "status": "read"}
+        world.post({**read, "message_id": world.chat()[0]["message_id"]})
     with journal.open("ab") as torn:
         torn.write(b'{"kind": "mess')
     with a_world(journal) as world:
+        assert world.chat()[0]["status"] == "read"
         assert world.gateway.statuses(2) == ["sent", "delivered"]
         assert world.gateway.values("statuses")[0]["id"] == wamid
         assert [entry["message_id"] for entry in world.received()] == [wamid]
         world.send(text={"body": "the window is still open"})
         assert world.gateway.statuses(4)[2:] == ["sent", "delivered"]
-        assert [entry["seq"] for entry in world.received()] == [1, 2]
-    assert [json.loads(line)["seq"] for line in journal.read_text().splitlines()[::2]] == [1, 2]
+        assert [entry["seq"] for entry in world.received()] == [1, 3]
+    *_, torn_line, last = journal.read_text().splitlines()
+    assert torn_line == '{"kind": "mess'
+    assert json.loads(last)["seq"] == 3
 
 
 def test_memory_is_bounded() -> None:

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.app.sandbox_world import CUSTOMER, KEY, World, a_world
+from app.sandbox import Number
+from tests.app.sandbox_world import CUSTOMER, KEY, NUMBER_ID, SECRET, World, a_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +103,26 @@ def test_a_number_that_is_none_is_said_to_be_so(world: World) -> None:
     assert answer.status == 400
     assert "not an international phone number" in answer.data.decode()
     assert submit(world, "?customer=05", text="x").status == 400
+
+
+def test_each_business_number_has_a_chat_of_its_own(world: World) -> None:
+    world.write("to the first")
+    world.sandbox.register(Number("2", "+49301234567", "t2", SECRET, world.gateway.url))
+    assert submit(world, f"{PHONE}&number=2", text="to the second").status == 303
+    assert "to the second" in main(page(world))
+    first = page(world, f"{PHONE}&number={NUMBER_ID}")
+    assert "+49301234567" in first
+    assert "to the first" in main(first)
+    assert "to the second" not in main(first)
+
+
+def main(html: str) -> str:
+    return html.partition("<main")[2]
+
+
+def test_a_body_that_is_no_form_is_refused(world: World) -> None:
+    answer = world.http.request("POST", f"{world.door}/sandbox/{PHONE}", body=b"\xff")
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
 
 
 def test_looking_at_the_phone_reads_what_came(world: World) -> None:

@@ -38,6 +38,7 @@ USABLE = [
     ("0044 (0) 20 7946 0958", None, "+442079460958"),
     ("+49 (0) 30 901820", None, "+4930901820"),
     ("+966 0512345678", None, "+966512345678"),
+    ("+2100123456", None, "+2100123456"),
     ("+39 06 6982 1234", None, "+390669821234"),
     # a country code whose plus got lost on the way
     ("447911123456", "SA", "+447911123456"),
@@ -68,6 +69,7 @@ UNUSABLE = [
     ("101", "SA"),
     ("5552671", "US"),  # a local number without its area code can belong to anybody
     ("999999999999", "SA"),
+    ("111111111111", "SA"),  # too long for home, and nobody's abroad
     ("0" * 12, "SA"),
     ("+966512345678" + " " * 64, "SA"),
     (True, "SA"),

@@ -225,10 +225,11 @@ def test_a_secret_that_is_cut_at_the_end_of_a_long_text_does_not_show():
      "\u200e1", "wamid.", "10:00:", "/sms/", "key=", "--token ", "sha256=", '"body":\'\\'],
 )  # fmt: skip
 def test_a_hostile_text_is_scrubbed_in_linear_time(unit):
-    text = unit * (262_144 // len(unit))
+    text = unit * (65_536 // len(unit))
 
     started = time.perf_counter()
     redact.scrub(text)
     redact.scrub(text + "\x00")
+    redact.scrub(text + "@")
 
-    assert time.perf_counter() - started < 3
+    assert time.perf_counter() - started < 1.5

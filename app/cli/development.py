@@ -1,0 +1,28 @@
+"""`gateway test` and `gateway check`: their arguments go on untouched, options too."""
+
+from argparse import Namespace
+
+from app.cli.output import Answer
+from app.cli.parser import Commands
+
+_HELP = {
+    "test": "pass the tests; all arguments go to pytest",
+    "check": "run everything that CI runs; all arguments go to pytest",
+}
+
+
+def add_to(commands: Commands) -> None:
+    """Have the commands listed; `run` is reached before anything is parsed."""
+    for name, words in _HELP.items():
+        commands.single(name, _run_parsed, words).add_argument("ARGUMENT", nargs="*")
+
+
+def run(name: str, arguments: list[str]) -> int:
+    """Run the command with these arguments; gives its exit status."""
+    from app import development
+
+    return (development.test if name == "test" else development.check)(arguments)
+
+
+def _run_parsed(options: Namespace) -> Answer:
+    return Answer({"success": True}, status=run(options.command, options.ARGUMENT))
