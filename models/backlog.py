@@ -9,8 +9,9 @@ from typing import Any
 import peewee
 
 from core import clock
+from core.words import State
 from models.database import is_postgres, transaction
-from models.event import RESCUE_MS, UNCERTAIN_HOLD_MS, Event, State, Waiting, rescue_after_ms
+from models.event import RESCUE_MS, UNCERTAIN_HOLD_MS, Event, Waiting, rescue_after_ms
 
 _SEAT_LOOK_MS = 15_000
 _BATCH = 200

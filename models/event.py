@@ -8,26 +8,13 @@ import peewee
 
 from core import clock
 from core.errors import ErrorCode
+from core.words import EventType, State
 from models.base import Model, SealedField
 from models.database import transaction
 
 RESCUE_MS = 10_000  # a step that was not heard of for this long is begun again
 UNCERTAIN_HOLD_MS = 30_000  # how long an uncertain event holds back its conversation
 _LONGEST_RESCUE = 5  # rescues come after 10, 20, 40 … 320 s
-
-
-class State(StrEnum):
-    """What we did with an event. What WhatsApp did is `Delivery.status`."""
-
-    RECEIVED = "received"
-    VALID = "valid"
-    ALLOWED = "allowed"
-    READY = "ready"
-    SENDING = "sending"
-    SENT = "sent"
-    REFUSED = "refused"
-    RECORDED = "recorded"
-    UNCERTAIN = "uncertain"
 
 
 class Waiting(StrEnum):
@@ -39,35 +26,6 @@ class Waiting(StrEnum):
     LIMIT = "limit"
     SLOT = "slot"
     PROVIDER = "provider"
-
-
-class EventType(StrEnum):
-    """The published event types, and the gateway's own."""
-
-    TEST = "test"
-    OUTBOUND_MESSAGE = "outbound_message"
-    INBOUND_REPLY = "inbound_reply"
-    MISSED_CALL = "missed_call"
-    VOICEMAIL = "voicemail"
-    CALL_ENDED = "call_ended"
-    QUEUE_CALLBACK = "queue_callback"
-    AFTER_HOURS = "after_hours"
-    CALL_STARTED = "call_started"
-    QUEUE_EVENT = "queue_event"
-    OPT_OUT_CONFIRMATION = "opt_out_confirmation"  # ours: the one confirmation of an opt-out
-
-
-PUBLISHED_TYPES = frozenset(EventType) - {EventType.OPT_OUT_CONFIRMATION}
-CALL_EVENTS = frozenset(
-    {
-        EventType.MISSED_CALL,
-        EventType.VOICEMAIL,
-        EventType.CALL_ENDED,
-        EventType.QUEUE_CALLBACK,
-        EventType.AFTER_HOURS,
-    }
-)
-RECORDED_ONLY = frozenset({EventType.CALL_STARTED, EventType.QUEUE_EVENT})
 
 
 class Event(Model):

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 from core import clock
 from core.errors import UsageError
 from core.ids import new_id
+from core.words import PUBLISHED_TYPES, RECORDED_ONLY, EventType, State
 from models import backlog
 from models.account import Account
 from models.database import locked, transaction
-from models.event import PUBLISHED_TYPES, RECORDED_ONLY, Event, EventType, State, Waiting
+from models.event import Event, Waiting
 from models.instance import Instance
 from models.integration import Integration
 from models.secret import Secret

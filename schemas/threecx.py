@@ -11,30 +11,13 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from core import phone
+from core.words import PUBLISHED_TYPES, DeliveryStatus, EventType, Purpose, State
 
 _REPLY_ORDER = ("to", "customer_phone", "phone", "caller", "from")
 _CALL_ORDER = ("customer_phone", "caller", "phone", "from", "to")
-_REPLY_TYPES = frozenset({"outbound_message", "inbound_reply", "test"})
+_REPLY_TYPES = frozenset({EventType.OUTBOUND_MESSAGE, EventType.INBOUND_REPLY, EventType.TEST})
 _UNFILLED = re.compile(r"\[\w*\]")
 _EVENT_TYPE_CHARACTERS = 64
-
-EVENT_TYPES = (
-    "test",
-    "outbound_message",
-    "inbound_reply",
-    "missed_call",
-    "voicemail",
-    "call_ended",
-    "queue_callback",
-    "after_hours",
-    "call_started",
-    "queue_event",
-)
-PURPOSES = ("support", "operational", "transactional", "internal_team", "authentication")
-STATES = (
-    "received", "valid", "allowed", "ready", "sending", "sent", "refused", "recorded", "uncertain",
-)  # fmt: skip
-DELIVERIES = ("sent", "delivered", "read", "failed", "played")
 
 
 class LooseText(fields.Field[str]):
@@ -54,7 +37,7 @@ class WebhookPayload(Schema):
         unknown = INCLUDE
 
     event_type = LooseText(
-        metadata={"description": "What happened", "type": "string", "enum": list(EVENT_TYPES)}
+        metadata={"description": "What happened", "type": "string", "enum": sorted(PUBLISHED_TYPES)}
     )
     to = LooseText(metadata={"description": "The customer's number, as people store it"})
     from_ = LooseText(data_key="from")
@@ -64,7 +47,7 @@ class WebhookPayload(Schema):
     message_text = LooseText(metadata={"description": "The text; longer ones go out in parts"})
     message = LooseText(metadata={"description": "The text, where there is no message_text"})
     message_purpose = LooseText(
-        metadata={"description": "Required for replies", "type": "string", "enum": list(PURPOSES)}
+        metadata={"description": "Required for replies", "type": "string", "enum": list(Purpose)}
     )
     event_id = LooseText(metadata={"description": "Seen before with an equal body: a repeat"})
     conversation_id = LooseText()
@@ -90,12 +73,12 @@ class EventStatus(Schema):
     success = fields.Constant(constant=True, metadata={"type": "boolean"})
     event_id = fields.String(required=True)
     event_type = fields.String(required=True)
-    state = fields.String(required=True, validate=validate.OneOf(STATES))
+    state = fields.String(required=True, validate=validate.OneOf(list(State)))
     error = fields.String(required=True, allow_none=True)
     message = fields.String(required=True, allow_none=True)
     reason = fields.String(required=True, allow_none=True)
     delivery = fields.String(
-        required=True, allow_none=True, validate=validate.OneOf((*DELIVERIES, None))
+        required=True, allow_none=True, validate=validate.OneOf([*DeliveryStatus, None])
     )
     received_at = fields.DateTime(required=True)
     finished_at = fields.DateTime(required=True, allow_none=True)

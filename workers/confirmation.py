@@ -6,9 +6,10 @@ import orjson
 
 from core import clock, optout
 from core.ids import new_id
+from core.words import EventType, State
 from models.account import Account
 from models.conversation import conversation_key
-from models.event import RESCUE_MS, Event, EventType, State
+from models.event import RESCUE_MS, Event
 from models.instance import Instance
 
 _VALIDITY_MS = 15 * 60 * 1000

@@ -5,10 +5,11 @@ from typing import Any
 import peewee
 
 from core import clock
+from core.words import EventType, State
 from models.account import Account
 from models.conversation import Conversation
 from models.database import locked
-from models.event import Event, EventType, State
+from models.event import Event
 from models.instance import Instance
 from models.integration import Integration
 from models.suppression import Suppression

@@ -8,13 +8,14 @@ import logging
 import dramatiq
 
 from core import clock, optout, telemetry
+from core.words import State
 from models import backlog
 from models.account import Account
 from models.conversation import Conversation
 from models.customer import Customer, CustomerAlias, address_hash
 from models.database import DatabaseUnavailable, locked, transaction
 from models.delivery import FAILED, Delivery, message_hash
-from models.event import Event, State
+from models.event import Event
 from models.inbound_item import InboundItem, ItemState
 from models.instance import Instance
 from models.suppression import Kind, Suppression

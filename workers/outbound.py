@@ -2,17 +2,10 @@
 
 from core import clock
 from core.errors import ErrorCode
+from core.words import CALL_EVENTS, PUBLISHED_TYPES, RECORDED_ONLY, EventType, State
 from models import backlog
 from models.database import transaction
-from models.event import (
-    CALL_EVENTS,
-    PUBLISHED_TYPES,
-    RECORDED_ONLY,
-    Event,
-    EventType,
-    State,
-    Waiting,
-)
+from models.event import Event, Waiting
 from models.instance import Instance
 from models.integration import Integration
 from models.slot import Slot

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from core import clock, telemetry
 from core.errors import ErrorCode, GatewayError
+from core.words import State
 from models import backlog
 from models.account import Account
 from models.attempt import Attempt
@@ -18,7 +19,7 @@ from models.customer import Customer, CustomerAlias, address_hash
 from models.database import transaction
 from models.decision import Decision
 from models.delivery import FAILED, Delivery
-from models.event import Event, State, Waiting
+from models.event import Event, Waiting
 from models.instance import Instance
 from models.slot import Rate, Slot
 from models.suppression import Kind, Suppression

@@ -8,9 +8,10 @@ from dramatiq.middleware import SkipMessage
 
 from core import clock, telemetry
 from core.errors import ErrorCode, GatewayError
+from core.words import State
 from models import backlog
 from models.database import DatabaseUnavailable
-from models.event import Event, State, Waiting
+from models.event import Event, Waiting
 from workers.broker import OUTBOUND, declarations
 
 MAX_TRIES = 5

@@ -5,9 +5,10 @@ import threading
 
 from core import clock, telemetry
 from core.config import Settings
+from core.words import State
 from models import backlog
 from models.database import DatabaseUnavailable, transaction
-from models.event import Event, State
+from models.event import Event
 from models.idempotency import Idempotency
 from models.inbound_item import InboundItem
 from workers import inbound

@@ -3,11 +3,12 @@
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from app.cli import story, values
+from app.cli import values
 from app.cli.output import Answer, iso, listing, record, short_time
 from app.cli.parser import Commands, typed
 from app.cli.session import opened
 from core.errors import ErrorCode, UsageError
+from core.words import State
 
 if TYPE_CHECKING:
     from models.event import Event
@@ -16,8 +17,6 @@ _MOST = 10_000
 
 
 def _states() -> list[str]:
-    from models.event import State
-
     return [state.value for state in State]
 
 
@@ -51,6 +50,7 @@ def _list(options: Namespace) -> Answer:
 
 
 def _show(options: Namespace) -> Answer:
+    from app.cli import story
     from models.event import Event
 
     with opened(options):

@@ -7,6 +7,7 @@ from app.cli import values
 from app.cli.output import Answer, iso, listing, record
 from app.cli.parser import Commands, typed
 from app.cli.session import opened
+from core.words import Purpose
 
 if TYPE_CHECKING:
     from core.config import Settings
@@ -21,10 +22,8 @@ def _auth_modes() -> list[str]:
     return [mode.value for mode in AuthMode]
 
 
-def _purposes() -> tuple[str, ...]:
-    from schemas.threecx import PURPOSES
-
-    return PURPOSES
+def _purposes() -> list[str]:
+    return [purpose.value for purpose in Purpose]
 
 
 _AUTH_MODE = values.one_of(_auth_modes)

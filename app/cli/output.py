@@ -2,6 +2,7 @@
 
 import json
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -44,10 +45,19 @@ def record(document: Mapping[str, object], *remarks: str) -> Answer:
 
 
 def fields(document: Mapping[str, object]) -> str:
-    """Names and values in two columns; what is nested is left to `--json`."""
-    shown = {name: value for name, value in document.items() if not isinstance(value, dict)}
-    width = max(map(len, shown), default=0)
-    return "\n".join(f"{name:{width}}{_GAP}{cell(value)}" for name, value in shown.items())
+    """Names and values in two columns; a long value goes on below itself."""
+    width = max(map(len, document), default=0)
+    return "\n".join(
+        textwrap.fill(
+            cell(value),
+            WIDTH,
+            initial_indent=f"{name:{width}}{_GAP}",
+            subsequent_indent=" " * width + _GAP,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for name, value in document.items()
+    )
 
 
 def listing(
@@ -79,12 +89,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def cell(value: object) -> str:
     """A value in one line, without anything that a terminal would obey."""
-    if value is None or value in ("", []):
+    if value is None or value in ("", [], {}):
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value))
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {cell(each)}" for name, each in value.items())
     return "".join(char if char.isprintable() else "\ufffd" for char in str(value))
 
 

@@ -13,11 +13,12 @@ from app.proof import Caller
 from core import clock
 from core.errors import ErrorCode, Refused
 from core.ids import new_id
+from core.words import State
 from models import backlog
 from models.conversation import conversation_key
 from models.customer import address_hash
 from models.database import transaction
-from models.event import RESCUE_MS, Event, State, Waiting
+from models.event import RESCUE_MS, Event, Waiting
 from models.idempotency import Idempotency, RepeatKeys
 from schemas import threecx
 from schemas.threecx import Arrival

@@ -9,8 +9,9 @@ import falcon
 
 from core import clock
 from core.errors import ErrorCode
+from core.words import State
 from models.delivery import FAILED, Delivery
-from models.event import Event, State
+from models.event import Event
 
 LONGEST_WAIT_S = 10
 _LOOK_EVERY_S = 0.02

@@ -46,15 +46,15 @@ class Gateway:
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
                 gateway.open.wait(5)
+                with gateway._changed:
+                    gateway.posts.append((raw, dict(self.headers)))
+                    gateway._changed.notify_all()
                 status = gateway.answers.popleft() if gateway.answers else 200
                 body = b"taken" if status == 200 else b"not today"
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
-                with gateway._changed:
-                    gateway.posts.append((raw, dict(self.headers)))
-                    gateway._changed.notify_all()
 
             def log_message(self, *_: object) -> None:
                 """Tests speak for themselves."""

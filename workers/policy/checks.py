@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.words import Purpose
 from workers.policy import content
 from workers.policy.facts import Facts
 
-ALLOWED_PURPOSES = ("support", "operational", "transactional", "internal_team", "authentication")
 WINDOW_MS = 24 * 60 * 60 * 1000
 BROADCAST_RECIPIENTS = 20
 PAUSE_LOOK_MS = 60_000
@@ -42,7 +42,7 @@ def outbound_is_enabled(facts: Facts) -> Finding:
 def purpose_is_allowed(facts: Facts) -> Finding:
     """The purpose is one of the five that a support tool has."""
     shown = None if facts.purpose is None else facts.purpose[:_SHOWN_PURPOSE]
-    known = facts.purpose in ALLOWED_PURPOSES
+    known = facts.purpose in set(Purpose)
     return Finding(known, {"purpose": shown if known or shown is None else "not one of ours"})
 
 
