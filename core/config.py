@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from core.errors import UsageError
+from core.redact import scrub
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -42,25 +43,43 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
-    wanted = "a URL that begins with " + " or ".join(f"{scheme}://" for scheme in schemes)
+    begins = " or ".join(f"{scheme}://" for scheme in schemes)
+    wanted = f"a URL that begins with {begins} and names a host"
 
     def parse(value: str) -> str:
         if not value:
             return value
-        try:
-            parts = urlsplit(value)
-            _ = parts.port
-        except ValueError:
-            raise _Wrong(wanted) from None
-        if parts.scheme not in schemes or not parts.hostname:
+        # The readers of these URLs tell capitals apart in a scheme, and stumble over blanks.
+        if not value.startswith(tuple(f"{scheme}://" for scheme in schemes)) or " " in value:
+            raise _Wrong(wanted)
+        if not value.isprintable() or not _has_host(value):
             raise _Wrong(wanted)
         return value
 
     return parse
 
 
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 def _public_url(value: str) -> str:
-    return _url("http", "https")(value).rstrip("/")
+    url = _url("http", "https")(value)
+    if any(mark in url for mark in "@?#"):
+        raise _Wrong("a URL without user, query and fragment")
+    return url.rstrip("/")
+
+
+def _dsn(value: str) -> str:
+    parts = urlsplit(_url("http", "https")(value))
+    project = parts.path.rpartition("/")[2]
+    if value and not (parts.username and re.fullmatch("[0-9]+", project)):
+        raise _Wrong("a DSN as Sentry shows it: https://KEY@HOST/NUMBER")
+    return value
 
 
 def _networks(value: str) -> tuple[IPNetwork, ...]:
@@ -152,7 +171,7 @@ class Settings:
         "Failed authentications of one address in a minute before it gets refusals unseen",
     )
     sentry_dsn: str = _variable(
-        _url("http", "https"),
+        _dsn,
         "",
         "Where failed jobs are reported; empty sends nothing",
         secret=True,
@@ -206,8 +225,13 @@ def _read(each: Field[Any], environment: Mapping[str, str]) -> Any:
     try:
         return each.metadata["parse"](given)
     except _Wrong as wrong:
-        shown = "a value that is not shown" if each.metadata["secret"] else repr(given[:80])
+        shown = "a value that is not shown" if each.metadata["secret"] else _shown(given)
         raise UsageError(f"{name} is {shown}, and must be {wrong}.") from None
+
+
+def _shown(given: str) -> str:
+    # A password has no place in these variables, and is easily pasted along with a URL.
+    return repr((scrub(given) if "://" in given else given)[:80])
 
 
 def _check_together(settings: Settings) -> None:

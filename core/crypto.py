@@ -37,7 +37,7 @@ class Vault:
                 "make keys with: gateway keys generate"
             ) from None
         try:
-            self._hash_key = base64.urlsafe_b64decode(hash_key)
+            self._hash_key = base64.b64decode(hash_key, altchars=b"-_", validate=True)
         except ValueError:
             self._hash_key = b""
         if len(self._hash_key) != _HASH_KEY_BYTES:
@@ -63,8 +63,12 @@ class Vault:
             ) from None
 
     def digest(self, *parts: str) -> str:
-        """A keyed hash of the parts, in url-safe base64; without the key it tells nothing."""
-        message = "\x1f".join(parts).encode()
+        """A keyed hash of the parts, in url-safe base64; without the key it tells nothing.
+
+        Each part goes in with its length before it: no two lists of parts make the same message.
+        """
+        encoded = [part.encode() for part in parts]
+        message = b"".join(len(part).to_bytes(8) + part for part in encoded)
         return (
             base64.urlsafe_b64encode(hmac.digest(self._hash_key, message, sha256))
             .rstrip(b"=")

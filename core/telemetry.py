@@ -13,7 +13,7 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 import sentry_sdk
 
@@ -106,13 +106,16 @@ def stop(timeout_s: float = 2.0) -> None:
 
 def words(failure: BaseException) -> str:
     """An exception in words that may leave: its type, and the message if it is one of ours."""
-    name = type(failure).__name__
+    name, message = type(failure).__name__, _message_of(failure)
+    return f"{name}: {message}" if message else name
+
+
+def _message_of(failure: BaseException) -> str:
     if isinstance(failure, GatewayError):
-        return f"{name}: {scrub(str(failure))}"
+        return scrub(str(failure))
     if isinstance(failure, BaseExceptionGroup):
-        members = [type(each).__name__ for each in failure.exceptions]
-        return f"{name} of {', '.join(members[:_MOST_NAMED])}"
-    return name
+        return ", ".join(type(each).__name__ for each in failure.exceptions[:_MOST_NAMED])
+    return ""
 
 
 def _chain(failure: BaseException | None) -> Iterator[BaseException]:
@@ -165,7 +168,7 @@ def _before_send(event: Any, hint: dict[str, Any]) -> Any:
     if not values:
         return None
     failure = (hint.get("exc_info") or (None, None, None))[1]
-    ours = {type(each).__name__: words(each) for each in _chain(failure)}
+    messages = {type(each).__name__: _message_of(each) for each in _chain(failure)}
     return {name: value for name, value in event.items() if name in _KEPT} | {
         "fingerprint": event.get("fingerprint"),
         "tags": {name: value for name, value in event.get("tags", {}).items() if name in _TAGS},
@@ -173,17 +176,16 @@ def _before_send(event: Any, hint: dict[str, Any]) -> Any:
             name: _only(kept, event.get("contexts", {}).get(name))
             for name, kept in _KEPT_OF_CONTEXTS.items()
         },
-        "exception": scrub_any({"values": [_harmless(value, ours) for value in values]}),
+        "exception": scrub_any({"values": [_harmless(value, messages) for value in values]}),
     }
 
 
-def _harmless(value: dict[str, Any], ours: dict[str, str]) -> dict[str, Any]:
+def _harmless(value: dict[str, Any], messages: dict[str, str]) -> dict[str, Any]:
     frames = (value.get("stacktrace") or {}).get("frames") or []
-    kind = value.get("type") or ""
     return {
-        "type": kind,
+        "type": value.get("type"),
         "module": value.get("module"),
-        "value": ours.get(kind, kind).removeprefix(f"{kind}: ").removeprefix(kind).strip(),
+        "value": messages.get(value.get("type") or "", ""),
         "mechanism": _only(_KEPT_OF_MECHANISMS, value.get("mechanism")),
         "stacktrace": {"frames": [_only(_KEPT_OF_FRAMES, each) for each in frames[-_MOST_FRAMES:]]},
     }
@@ -207,17 +209,18 @@ def _report_thread(arguments: threading.ExceptHookArgs) -> None:
         report(failure, actor=arguments.thread.name if arguments.thread else None)
 
 
-def _report_unraisable(arguments: sys.UnraisableHookArgs) -> None:
+def _report_unraisable(arguments: "sys.UnraisableHookArgs") -> None:
     if arguments.exc_value is not None:
         report(arguments.exc_value, actor="finalizer")
 
 
-def _log_warning(
-    _message: Warning | str,
+def _log_warning(  # noqa: PLR0917 (the library's signature)
+    message: Warning | str,  # noqa: ARG001 (its words are not ours)
     category: type[Warning],
     filename: str,
     lineno: int,
-    *_: object,
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
 ) -> None:
     _log.warning("%s at %s line %d", category.__name__, filename, lineno)
 
@@ -254,10 +257,10 @@ def _message(record: logging.LogRecord) -> str:
     if not _is_ours(record):
         place = f"{record.name} ({record.module} line {record.lineno})"
         return scrub(f"{place}: {record.msg}") if record.args else place
-    text = _own_message(record)
-    if not text.isprintable():
-        text = "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-    return scrub(text)
+    text = scrub(_own_message(record))
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _own_message(record: logging.LogRecord) -> str:
@@ -266,17 +269,20 @@ def _own_message(record: logging.LogRecord) -> str:
     pattern = str(record.msg)
     if not record.args:
         return pattern
-    given = record.args
+    given: Any = record.args
     if isinstance(given, tuple):
-        given = tuple(words(each) if _is_foreign(each) else each for each in given)
+        given = tuple(map(_harmless_argument, given))
+    else:
+        given = {name: _harmless_argument(each) for name, each in given.items()}
     try:
-        return pattern % given
+        return str(pattern % given)
     except (TypeError, ValueError, KeyError):
         return pattern  # the arguments do not fit; which is no reason to lose the line
 
 
-def _is_foreign(value: object) -> bool:
-    return isinstance(value, BaseException) and not isinstance(value, GatewayError)
+def _harmless_argument(value: object) -> object:
+    is_foreign = isinstance(value, BaseException) and not isinstance(value, GatewayError)
+    return type(value).__name__ if is_foreign else value
 
 
 def _story(record: logging.LogRecord) -> str:

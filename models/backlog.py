@@ -15,6 +15,7 @@ from models.event import RESCUE_MS, UNCERTAIN_HOLD_MS, Event, Waiting, rescue_af
 
 _SEAT_LOOK_MS = 15_000
 _BATCH = 200
+_SEATED_AT_ONCE = 4
 
 
 def seat_is_free(account_id: str, seats: int) -> bool:
@@ -63,32 +64,40 @@ def hand_on(event: Event, seats: int) -> list[tuple[str, State]]:
     """
     wake = []
     if event.conversation_key and event.finished:
-        wake = _seat_first(
+        wake = _seat_next(
+            1,
+            (Waiting.TURN, Waiting.SEAT),
             Event.conversation_key == event.conversation_key,
             Event.seq > event.seq,
-            waiting_for=(Waiting.TURN, Waiting.SEAT),
         )
-    if seat_is_free(event.account_id, seats):
-        wake += _seat_first(
-            Event.account_id == event.account_id, ~Event.seated, waiting_for=(Waiting.SEAT,)
+    free = _free_seats(event.account_id, seats)
+    if free > 0:
+        wake += _seat_next(
+            min(free, _SEATED_AT_ONCE),
+            (Waiting.SEAT,),
+            Event.account_id == event.account_id,
+            ~Event.seated,
+            Event.waiting_for == Waiting.SEAT.value,
         )
     return wake
 
 
-def _seat_first(*whose: Any, waiting_for: tuple[Waiting, ...]) -> list[tuple[str, State]]:
-    first = (
+def _seat_next(
+    at_most: int, waiting_for: tuple[Waiting, ...], *whose: Any
+) -> list[tuple[str, State]]:
+    query = (
         Event.select(Event.id, Event.state, Event.waiting_for)
         .where(Event.finished_at_ms.is_null(), *whose)
         .order_by(Event.seq)
-        .limit(1)
-        .first()
+        .limit(at_most)
     )
-    if first is None or first.waiting_for not in waiting_for:
-        return []
-    Event.update(seated=True, due_at_ms=clock.now_ms() + RESCUE_MS).where(
-        Event.id == first.id, Event.state == first.state
-    ).execute()
-    return [(first.id, State(first.state))]
+    found = query.for_update(skip_locked=True) if is_postgres() else query
+    nexts = [each for each in found if each.waiting_for in waiting_for]
+    if nexts:
+        Event.update(seated=True, due_at_ms=clock.now_ms() + RESCUE_MS).where(
+            Event.id.in_([each.id for each in nexts])
+        ).execute()
+    return [(each.id, State(each.state)) for each in nexts]
 
 
 @transaction
@@ -100,9 +109,7 @@ def claim_due(seats: int) -> list[Event]:
     """
     now = clock.now_ms()
     query = (
-        Event.select(
-            Event.id, Event.account_id, Event.state, Event.seated, Event.rescues, Event.due_at_ms
-        )
+        Event.select(*_all_but_the_payload())
         .where(Event.finished_at_ms.is_null(), Event.due_at_ms <= now)
         .order_by(Event.due_at_ms, Event.seq)
         .limit(_BATCH)
@@ -119,9 +126,16 @@ def claim_due(seats: int) -> list[Event]:
                 continue
             _push(event, now + RESCUE_MS, seated=True)
         else:
-            _push(event, now + rescue_after_ms(event.rescues), rescues=event.rescues + 1)
+            # Who waits for a time has ended its step; a step that never ended is begun again.
+            again = event.rescues + (event.waiting_for is None)
+            _push(event, now + rescue_after_ms(event.rescues), rescues=again)
         woken.append(event)
     return woken
+
+
+def _all_but_the_payload() -> list[peewee.Field]:
+    columns: list[peewee.Field] = Event._meta.sorted_fields  # noqa: SLF001 (Peewee documents it)
+    return [column for column in columns if column is not Event.payload]
 
 
 def _free_seats(account_id: str, seats: int) -> int:

@@ -98,6 +98,18 @@ class Event(Model):
             due_at_ms=min(until_ms, self.expires_at_ms),
             waiting_for=waiting_for.value,
             seated=keep_seat,
+            tries=0,
+            rescues=0,
+        )
+
+    @transaction
+    def stumble(self, state: State, until_ms: int) -> bool:
+        """Stay in the state until a time because its step failed; the tries are counted on."""
+        return self._set(
+            state,
+            due_at_ms=min(until_ms, self.expires_at_ms),
+            waiting_for=Waiting.PROVIDER.value,
+            seated=False,
             rescues=0,
         )
 

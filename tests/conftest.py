@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.backends import broker, migrated_postgres, store
 from tests.gateway import Gateway
+from tests.journey import a_journey
 from tests.servers import Postgres, PostgresAt, Redis, RedisAt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
+    from dramatiq.broker import Broker
+
+    from tests.backends import Store
+    from tests.journey import Journey
     from tests.pbx import Pbx
+
+__all__ = ["broker", "migrated_postgres", "store"]
 
 # Failed authentications slow an address down, and all of a run's come from one.
 _PATIENT = {"FAILURES_BEFORE_SLOWDOWN": "100000"}
@@ -52,14 +60,35 @@ def back_end(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def gateway(
+def stores(postgres_server: PostgresAt, redis_server: RedisAt) -> tuple[str, str]:
+    """The addresses of a database and a Redis for the run's gateways on servers."""
+    return postgres_server.create_database(f"gateway_{secrets.token_hex(6)}"), redis_server.url(7)
+
+
+@pytest.fixture(scope="session")
+def start_gateway(
     back_end: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Gateway]:
-    """The run's gateway on each back end: the real program, in processes of its own."""
-    folder = tmp_path_factory.mktemp(f"gateway-{back_end}")
-    running = a_gateway(back_end, request, folder, **_PATIENT)
-    yield running
-    running.stop()
+) -> Iterator[Callable[..., Gateway]]:
+    """Starts the real program on the back end, with these settings; it ends with the session."""
+    with ExitStack() as running:
+
+        def start(**settings: str) -> Gateway:
+            folder = tmp_path_factory.mktemp(f"gateway-{back_end}")
+            if back_end == "embedded":
+                gateway = Gateway.embedded(folder, **settings)
+            else:
+                stores: tuple[str, str] = request.getfixturevalue("stores")
+                gateway = Gateway.servers(folder, *stores, **settings)
+            running.callback(gateway.stop)
+            return gateway
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
+    """The run's gateway on each back end."""
+    return start_gateway(**_PATIENT)
 
 
 @pytest.fixture
@@ -68,13 +97,9 @@ def pbx(gateway: Gateway) -> Pbx:
     return gateway.pbx()
 
 
-def a_gateway(
-    back_end: str, request: pytest.FixtureRequest, folder: Path, **settings: str
-) -> Gateway:
-    """Start a gateway on a back end, with a database of its own where it is a server's."""
-    if back_end == "embedded":
-        return Gateway.embedded(folder, **settings)
-    postgres: PostgresAt = request.getfixturevalue("postgres_server")
-    redis: RedisAt = request.getfixturevalue("redis_server")
-    database_url = postgres.create_database(f"gateway_{secrets.token_hex(6)}")
-    return Gateway.servers(folder, database_url, redis.url(), **settings)
+@pytest.fixture
+def journey(store: Store, broker: Broker) -> Iterator[Journey]:  # noqa: ARG001 - both are open
+    """A site on each back end, whose customer has just written, with WhatsApp behind it."""
+    with a_journey() as on_its_way:
+        on_its_way.wrote()
+        yield on_its_way

@@ -113,6 +113,12 @@ class Gateway:
         self.clerk.stop()
         self.whatsapp.stop()
 
+    def restart(self) -> None:
+        """Stop the gateway's processes in order, each ending well, and start them again."""
+        for process in self._processes:
+            process.stop()
+        self.start()
+
     def kill(self) -> None:
         """End the gateway's processes as a crash would; `start` brings them back."""
         for process in self._processes:

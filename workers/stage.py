@@ -108,7 +108,7 @@ def _stumble(event: Event, takes: State, failure: Exception) -> None:
     else:
         _report(event, takes, failure)
         until = clock.now_ms() + (_FIRST_BACKOFF_MS << tries)
-        event.defer(takes, until, Waiting.PROVIDER, keep_seat=False)
+        event.stumble(takes, until)
 
 
 def _bury(event: Event, takes: State, failure: Exception) -> None:

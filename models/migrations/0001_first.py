@@ -74,7 +74,7 @@ TABLES = (
         WHERE finished_at_ms IS NULL OR state = 'uncertain'""",
     """CREATE INDEX event_seated ON event (account_id)
         WHERE seated AND finished_at_ms IS NULL""",
-    """CREATE INDEX event_waiting ON event (account_id, seq)
+    """CREATE INDEX event_waiting ON event (account_id, waiting_for, seq)
         WHERE NOT seated AND finished_at_ms IS NULL""",
     "CREATE INDEX event_sending ON event (account_id, instance_id) WHERE state = 'sending'",
     "CREATE INDEX event_integration ON event (integration_id, seq)",
