@@ -13,6 +13,7 @@ import orjson
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask
 from waitress.utilities import Error
@@ -56,9 +57,20 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
+class _Parser(HTTPRequestParser):  # type: ignore[misc]
+    """A parser that refuses, too, the heads that would otherwise end a connection silently."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError:
+            raise ParsingError("a length or an address that is none") from None
+
+
 class _Channel(HTTPChannel):  # type: ignore[misc]
     """A connection that knows since when its request has been coming in."""
 
+    parser_class = _Parser
     error_task_class = _Refusal
     request: Any
     began_at: float | None = None

@@ -64,9 +64,14 @@ def start(settings: Settings, component: str) -> None:
     sys.excepthook = _report_uncaught
     sys.unraisablehook = _report_unraisable
     threading.excepthook = _report_thread
-    warnings.showwarning = _log_warning
+    show_warnings()
     if settings.sentry_dsn:
         _start_sentry(settings)
+
+
+def show_warnings() -> None:
+    """Have Python's warnings told to the log, without their words."""
+    warnings.showwarning = _log_warning
 
 
 def report(failure: BaseException, **tags: object) -> None:

@@ -108,21 +108,33 @@ def claim_due(seats: int) -> list[Event]:
     Two sweepers at once take different rows (Postgres skips locked ones; SQLite has one writer).
     """
     now = clock.now_ms()
+    woken: list[Event] = []
+    # A flood that finds no seats must not stand before everybody else until the next sweep.
+    while not woken and (due := _due(now)):
+        woken = _claim(due, seats, now)
+    return woken
+
+
+def _due(now: int) -> list[Event]:
     query = (
         Event.select(*_all_but_the_payload())
         .where(Event.finished_at_ms.is_null(), Event.due_at_ms <= now)
         .order_by(Event.due_at_ms, Event.seq)
         .limit(_BATCH)
     )
-    due = list(query.for_update(skip_locked=True) if is_postgres() else query)
+    return list(query.for_update(skip_locked=True) if is_postgres() else query)
+
+
+def _claim(due: list[Event], seats: int, now: int) -> list[Event]:
     free: dict[str, int] = {}
-    woken = []
+    woken, seatless = [], []
     for event in due:
         if not event.seated:
-            left = free.setdefault(event.account_id, _free_seats(event.account_id, seats))
-            free[event.account_id] = left - 1
-            if left <= 0:
-                _push(event, now + _SEAT_LOOK_MS, waiting_for=Waiting.SEAT.value)
+            if event.account_id not in free:
+                free[event.account_id] = _free_seats(event.account_id, seats)
+            free[event.account_id] -= 1
+            if free[event.account_id] < 0:
+                seatless.append(event.id)
                 continue
             _push(event, now + RESCUE_MS, seated=True)
         else:
@@ -130,6 +142,9 @@ def claim_due(seats: int) -> list[Event]:
             again = event.rescues + (event.waiting_for is None)
             _push(event, now + rescue_after_ms(event.rescues), rescues=again)
         woken.append(event)
+    if seatless:
+        waits = {"due_at_ms": now + _SEAT_LOOK_MS, "waiting_for": Waiting.SEAT.value}
+        Event.update(**waits).where(Event.id.in_(seatless)).execute()
     return woken
 
 

@@ -23,6 +23,10 @@ _EVENT_TYPE_CHARACTERS = 64
 class LooseText(fields.Field[str]):
     """A text; numbers are taken as their digits, an unfilled 3CX variable and others as absent."""
 
+    def deserialize(self, value: Any, *others: Any, **named: Any) -> Any:
+        """Take null as absent too."""
+        return super().deserialize("" if value is None else value, *others, **named)
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             return ""

@@ -116,6 +116,7 @@ def store(back_end: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iter
     yield Store(opened)
     models.stop()
     clock.reset()
+    Seats.per_account = opened.account_seats
 
 
 @pytest.fixture
@@ -137,7 +138,6 @@ def connected(settings: Settings) -> Iterator[Broker]:
     yield opened
     if client is not None:
         client.close()
-    Seats.per_account = 64
 
 
 def in_redis(url: str) -> bytes:

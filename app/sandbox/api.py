@@ -45,6 +45,8 @@ class Desk:
         numbers = self._sandbox.numbers
         if phone_number_id is None and len(numbers) == 1:
             return next(iter(numbers))
+        if not numbers:
+            raise Refused(404, "unknown_number", "No business number is registered.")
         if phone_number_id is None:
             raise Refused(400, "invalid_request", "phone_number_id: which of the numbers?")
         if phone_number_id not in numbers:

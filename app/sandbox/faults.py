@@ -137,7 +137,7 @@ def _customer(value: object) -> bool:
 
 _CHECKS: dict[str, Callable[[object], bool]] = {
     "error": _whole(0, 9_999_999),
-    "status": _whole(200, 599),
+    "status": _whole(400, 599),
     "retry_after": _header,
     "garbage": _yes_or_no,
     "accept": _yes_or_no,

@@ -5,6 +5,7 @@ drip an answer, and a fault that hangs must not hold one of the threads the gate
 """
 
 import contextlib
+import re
 import socket
 import struct
 import sys
@@ -75,7 +76,7 @@ class Listener(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that went away is no news; anything else is told as any thread's crash is."""
-        if not isinstance(sys.exc_info()[1], OSError):
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)
 
 
@@ -93,6 +94,7 @@ class _Call(BaseHTTPRequestHandler):
             self._answer(error.status, error.body())
 
     def do_GET(self) -> None:
+        self.close_connection = True  # whatever body there is stays unread
         self._answer(404, invalid("Unsupported get request.").body())
 
     do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815
@@ -102,7 +104,7 @@ class _Call(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()) or int(length) > _BODY_BYTES:
+        if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > _BODY_BYTES:
             self.close_connection = True
             raise invalid("The request needs a Content-Length of at most 256 KB.")
         return self.rfile.read(int(length))

@@ -81,6 +81,7 @@ class Post:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
+        self._errands.clear()  # the next start finds them again in the chats
         self._pool.clear()
 
     def now(self, number: Number, raw: bytes) -> Reply:

@@ -79,9 +79,8 @@ class Waiting:
 
     def _wait(self, event_id: str, until: float) -> Event | None:
         while clock.monotonic() < until:
-            event = Event.load(event_id)
-            if event is not None and event.finished:
-                return event
+            if Event.select(Event.finished_at_ms).where(Event.id == event_id).scalar():
+                return Event.load(event_id)
             clock.sleep(min(_LOOK_EVERY_S, max(0.0, until - clock.monotonic())))
         return None
 

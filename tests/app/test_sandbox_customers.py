@@ -177,6 +177,21 @@ def test_a_number_must_be_named_where_there_are_several(world: World) -> None:
     assert world.chat()[-1]["phone_number_id"] == "2"
 
 
+def test_without_any_number_nobody_can_write(world: World) -> None:
+    world.sandbox.numbers.clear()
+    assert refusal(world.write()) == (404, "unknown_number")
+
+
+def test_a_sandbox_that_was_stopped_goes_on_where_it_was(world: World) -> None:
+    world.write()
+    world.gateway.answers.append(500)
+    world.send()
+    world.gateway.statuses(1)
+    world.sandbox.stop()
+    world.sandbox.start()
+    assert world.gateway.statuses(3) == ["sent", "sent", "delivered"]
+
+
 def test_the_chat_shows_both_directions_and_how_far_they_came(world: World) -> None:
     world.write("question")
     world.send(text={"body": "answer"})

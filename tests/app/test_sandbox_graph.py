@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from app.sandbox import Number
 from core import clock
-from tests.app.sandbox_world import CUSTOMER, KEY, NUMBER_ID, World, a_world
+from tests.app.sandbox_world import CUSTOMER, KEY, NUMBER_ID, SECRET, World, a_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +92,11 @@ def test_a_missing_or_wrong_token_is_190(quiet_world: World, token: str) -> None
 
 def test_an_unknown_number_is_100_with_subcode_33(quiet_world: World) -> None:
     assert refusal(quiet_world.post({}, number_id="999")) == (400, 100, 33)
+
+
+def test_another_numbers_token_does_not_open_this_number(world: World) -> None:
+    world.sandbox.register(Number("2", "+49301234567", "EAAother", SECRET, world.gateway.url))
+    assert refusal(world.post({}, token="EAAother")) == (400, 100, 33)
 
 
 @pytest.mark.parametrize(
