@@ -21,7 +21,6 @@ from models.secret import Secret
 
 Row = TypeVar("Row", Account, Instance, Integration)
 
-_LIMITING = frozenset({"plan", "daily_limit", "monthly_limit"})
 _NEVER_SENDING = RECORDED_ONLY | {EventType.TEST}
 _SENDING = (PUBLISHED_TYPES | {EventType.OPT_OUT_CONFIRMATION}) - _NEVER_SENDING
 
@@ -94,8 +93,6 @@ def change_account(account_id: str, columns: dict[str, Any]) -> Account:
         else:
             setattr(account, name, value)
     account.save(only=account.dirty_fields)
-    if _LIMITING & columns.keys():
-        backlog.release(Waiting.LIMIT, account_id=account_id)
     return account
 
 

@@ -106,7 +106,6 @@ class Arrival:
     to: str | None
     text: str | None
     purpose: str | None
-    event_id: str | None
 
     def __repr__(self) -> str:
         return f"Arrival({self.event_type!r})"
@@ -131,8 +130,13 @@ def read(payload: dict[str, Any], region: str | None, own_numbers: frozenset[str
         to=_customer(payload, event_type, region, own_numbers),
         text=next((text for text in texts if text.strip()), None),
         purpose=said.get("message_purpose", "").strip() or None,
-        event_id=said.get("event_id", "").strip() or None,
     )
+
+
+def own_id(payload: dict[str, Any]) -> str | None:
+    """The event's id in 3CX; None where there is none, or a variable that was not filled in."""
+    text: str = _reader.fields["event_id"].deserialize(payload.get("event_id"))
+    return text.strip() or None
 
 
 def _customer(

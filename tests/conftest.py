@@ -70,15 +70,14 @@ def start_gateway(
     back_end: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Gateway]]:
     """Starts the real program on the back end, with these settings; it ends with the session."""
+    # Asked for now, so that they end after the gateways.
+    stores = request.getfixturevalue("stores") if back_end == "servers" else ()
     with ExitStack() as running:
 
         def start(**settings: str) -> Gateway:
             folder = tmp_path_factory.mktemp(f"gateway-{back_end}")
-            if back_end == "embedded":
-                gateway = Gateway.embedded(folder, **settings)
-            else:
-                stores: tuple[str, str] = request.getfixturevalue("stores")
-                gateway = Gateway.servers(folder, *stores, **settings)
+            begin = Gateway.servers if stores else Gateway.embedded
+            gateway = begin(folder, *stores, **settings)
             running.callback(gateway.stop)
             return gateway
 

@@ -163,7 +163,8 @@ class Gateway:
         self.whatsapp.register(Number(number_id, "+966110000000", "test-key", "test-key", url))
         for each in customers:
             self.whatsapp.phones.opened_window(each.lstrip("+"), number_id, clock.now_ms())
-        return Pbx(self, number_id, customers[0], **made)
+        signs = settings.get("auth_mode") == "secret_and_signature"
+        return Pbx(self, number_id, customers[0], signs=signs, **made)
 
     def wait_until(self, ready: Callable[[], object], seconds: float = _PATIENCE_S) -> None:
         """Wait for something to become true; what the processes said is shown when it does not."""

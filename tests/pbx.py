@@ -36,6 +36,7 @@ class Pbx:
         instance_id: str,
         integration_id: str,
         secret: str,
+        signs: bool = False,
     ) -> None:
         self.gateway = gateway
         self.phone_number_id = phone_number_id
@@ -44,6 +45,7 @@ class Pbx:
         self.instance_id = instance_id
         self.integration_id = integration_id
         self.secret = secret
+        self.signs = signs
 
     @property
     def path(self) -> str:
@@ -94,7 +96,8 @@ class Pbx:
     def status(self, event_id: str, headers: Headers | None = None) -> Answer:
         """Ask how far an event has come."""
         path = f"{self.path}/events/{quote(event_id, safe='%')}"
-        return ask(self.gateway.address, "GET", path, headers or self.proof)
+        proof = self.signed(b"") if self.signs else self.proof
+        return ask(self.gateway.address, "GET", path, proof if headers is None else headers)
 
     def ended(self, event_id: str) -> dict[str, Any]:
         """The status of an event, once nothing more is to be done for it."""

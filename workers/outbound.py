@@ -79,19 +79,21 @@ def _validate_call(event: Event) -> None:
 
 @transaction
 def _rehearse(event: Event, rulings: list[Ruling]) -> None:
-    for ruling in rulings:
-        sending.log_decision(event, "decide", ruling)
     first = next((ruling.code for ruling in rulings if ruling.code is not None), None)
-    event.record(State.VALID, reason=first.value if first else None)
+    if event.record(State.VALID, reason=first.value if first else None):
+        for ruling in rulings:
+            sending.log_decision(event, "decide", ruling)
 
 
 @transaction
 def _follow(event: Event, ruling: Ruling) -> None:
-    sending.log_decision(event, "decide", ruling)
+    # Whoever got there first has written it down: only the one that moves the event logs.
     if ruling.outcome is Outcome.ALLOW:
-        event.move(State.VALID, State.ALLOWED)
+        moved = event.move(State.VALID, State.ALLOWED)
     else:
-        sending.obey(event, State.VALID, ruling)
+        moved = sending.obey(event, State.VALID, ruling)
+    if moved:
+        sending.log_decision(event, "decide", ruling)
 
 
 @transaction

@@ -83,8 +83,8 @@ def settle(event: Event) -> Ticket | None:
     content = event.content
     ruling = policy.decide(facts.settled(event, content["purpose"]))
     if ruling.outcome is not Outcome.ALLOW:
-        log_decision(event, "send", ruling)
-        obey(event, State.READY, ruling)
+        if obey(event, State.READY, ruling):
+            log_decision(event, "send", ruling)
         return None
     lease_until_ms = now + LEASE_MS
     if not event.move(State.READY, State.SENDING, lease_until_ms=lease_until_ms):
@@ -274,18 +274,21 @@ def _back_to_ready(event: Event, until_ms: int, waiting: Waiting, *, keep_seat: 
         event.defer(State.READY, until_ms, waiting, keep_seat=False)
 
 
-def obey(event: Event, state: State, ruling: Ruling) -> None:
-    """Do what a ruling other than *allow* says: end the event, or let it come back."""
-    if ruling.outcome is Outcome.REFUSE and ruling.code is not None:
-        event.refuse(state, ruling.code)
-    elif ruling.look_again_ms is not None:
-        paused = ruling.check == policy.checks.nothing_is_paused.__name__
-        event.defer(
-            state,
-            ruling.look_again_ms,
-            Waiting.PAUSE if paused else Waiting.LIMIT,
-            keep_seat=keeps_seat(ruling.look_again_ms),
-        )
+def obey(event: Event, state: State, ruling: Ruling) -> bool:
+    """Do what a ruling other than *allow* says: end the event, or let it come back.
+
+    Returns:
+        True when this call did it; False when somebody else got there first.
+    """
+    if ruling.look_again_ms is None:
+        return event.refuse(state, ruling.code or ErrorCode.POLICY_VIOLATION)
+    paused = ruling.check == policy.checks.nothing_is_paused.__name__
+    return event.defer(
+        state,
+        ruling.look_again_ms,
+        Waiting.PAUSE if paused else Waiting.LIMIT,
+        keep_seat=keeps_seat(ruling.look_again_ms),
+    )
 
 
 def log_decision(event: Event, stage: str, ruling: Ruling) -> None:

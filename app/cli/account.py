@@ -3,7 +3,7 @@
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from app.cli import values
+from app.cli import terms, values
 from app.cli.output import Answer, iso, listing, record
 from app.cli.parser import Commands, typed
 from app.cli.session import opened
@@ -30,11 +30,11 @@ _SETTABLE = {
     "plan": _PLAN,
     "daily_limit": _LIMIT,
     "monthly_limit": _LIMIT,
-    "timezone": values.timezone,
+    "timezone": terms.timezone,
     "module_enabled": values.switch,
     "refuse_marketing": values.switch,
-    "blocked_phrases": values.phrases,
-    "keywords": values.or_nothing(values.keywords, "the default words"),
+    "blocked_phrases": terms.phrases,
+    "keywords": values.or_nothing(terms.keywords, "the default words"),
 }
 
 
@@ -44,7 +44,7 @@ def add_to(commands: Commands) -> None:
     create = account.single("create", _create, "make an account")
     create.add_argument("name", metavar="NAME", type=typed(_NAME))
     create.add_argument("--plan", type=typed(_PLAN), help="starter, growth or scale")
-    create.add_argument("--timezone", type=typed(values.timezone), help="e.g. Asia/Riyadh")
+    create.add_argument("--timezone", type=typed(terms.timezone), help="e.g. Asia/Riyadh")
     create.add_argument("--business-name", type=typed(_BUSINESS_NAME), help="for templates")
     change = account.single("set", _set, "change an account", f"Keys: {', '.join(_SETTABLE)}.")
     change.add_argument("id", metavar="ID")

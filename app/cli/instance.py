@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from app.cli import values
+from app.cli import terms, values
 from app.cli.output import Answer, iso, listing, record
 from app.cli.parser import Commands, typed
 from app.cli.session import opened
@@ -24,15 +24,15 @@ def _providers() -> list[str]:
 _SECRETS = ("access_token", "app_secret", "verify_token")
 _REQUIRED = ("phone_number_id", *_SECRETS)
 _SETTABLE = {
-    "phone_number_id": values.phone_number_id,
-    "access_token": values.credential,
-    "app_secret": values.credential,
-    "verify_token": values.credential,
-    "base_url": values.url,
-    "graph_version": values.graph_version,
+    "phone_number_id": terms.phone_number_id,
+    "access_token": terms.credential,
+    "app_secret": terms.credential,
+    "verify_token": terms.credential,
+    "base_url": terms.url,
+    "graph_version": terms.graph_version,
     "provider": values.one_of(_providers),
     "messages_per_second": values.whole(1, 1_000),
-    "display_phone_number": values.or_nothing(values.own_number, "unknown"),
+    "display_phone_number": values.or_nothing(terms.own_number, "unknown"),
 }
 _STDIN = (
     "A secret that is given as - is read from standard input, a line each, in the order of the "
@@ -103,7 +103,7 @@ def _with_standard_input(columns: dict[str, Any]) -> dict[str, Any]:
         if columns.get(name) == "-":
             line = sys.stdin.readline().strip()
             try:
-                columns[name] = values.credential(line)
+                columns[name] = terms.credential(line)
             except values.Wrong as wrong:
                 raise UsageError(
                     f"{name} on standard input is {values.shown(line, secret=True)}, "

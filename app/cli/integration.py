@@ -3,7 +3,7 @@
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from app.cli import values
+from app.cli import terms, values
 from app.cli.output import Answer, iso, listing, record
 from app.cli.parser import Commands, typed
 from app.cli.session import opened
@@ -28,14 +28,14 @@ def _purposes() -> list[str]:
 
 _AUTH_MODE = values.one_of(_auth_modes)
 _NAME = values.line(200, least=0)
-_REGION = values.or_nothing(values.region, "none")
+_REGION = values.or_nothing(terms.region, "none")
 _SETTABLE = {
     "enabled": values.switch,
     "inbound": values.switch,
     "outbound": values.switch,
     "call_events": values.switch,
     "auth_mode": _AUTH_MODE,
-    "allowed_ips": values.networks,
+    "allowed_ips": terms.networks,
     "default_region": _REGION,
     "default_purpose": values.one_of(_purposes),
     "validity": values.duration("10s", "24h", bare=True),

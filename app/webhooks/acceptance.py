@@ -130,9 +130,8 @@ def repeat_keys(
     keys = [strict] if strict else []
     if caller.signature is not None:
         keys.append("signature:" + caller.signature)
-    own_id = payload.get("event_id")
-    if own_id is not None and own_id != "":
-        named = orjson.dumps(own_id) + b"\x1f" + body_hash.encode()
+    if own_id := threecx.own_id(payload):
+        named = f"{own_id}\x1f{body_hash}".encode()
         keys.append("event_id:" + sha256(named).hexdigest())
     return RepeatKeys(tuple(keys), body_hash, strict) if keys else None
 
