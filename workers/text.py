@@ -29,10 +29,10 @@ def _cut(text: str) -> int:
     for end in range(PART_CHARACTERS, PART_CHARACTERS - _LOOK_BACK, -1):
         if text[end - 1].isspace():
             return end
-    end = PART_CHARACTERS
-    while end > 1 and unicodedata.combining(text[end]):
-        end -= 1
-    return end
+    for end in range(PART_CHARACTERS, PART_CHARACTERS - _LOOK_BACK, -1):
+        if not unicodedata.combining(text[end]):
+            return end
+    return PART_CHARACTERS
 
 
 def text_hash(event: Event, text: str) -> str | None:

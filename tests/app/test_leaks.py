@@ -17,7 +17,6 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,7 +29,7 @@ import pytest
 from core.errors import ErrorCode, GatewayError, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from core.config import Settings
     from tests.servers import PostgresAt
@@ -120,10 +119,12 @@ def sentry() -> Iterator[tuple[str, Heard]]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
-    yield f"http://pubkey@127.0.0.1:{server.server_port}/7", heard
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://pubkey@127.0.0.1:{server.server_port}/7", heard
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @dataclass(frozen=True)
@@ -322,7 +323,7 @@ def test_json_lines_are_json_throughout(on_postgres: Story) -> None:
         assert {"at_ms", "level", "logger", "message"} <= set(json.loads(line)), line
 
 
-def test_without_a_dsn_no_socket_is_opened(tmp_path: Path) -> None:
+def test_without_a_dsn_no_socket_is_opened() -> None:
     program = (
         "import sys\n"
         "met = []\n"
@@ -376,7 +377,7 @@ def planted() -> Exception:
 def crash() -> None:
     local = {"everything": EVERYTHING}
     try:
-        raise KeyError(local["everything"])
+        {}[local["everything"]]
     except KeyError as cause:
         raise planted() from cause
 
@@ -643,19 +644,15 @@ def serve(settings: Settings) -> None:
     from app import create_app
     from app.server import Server
     from app.watch import Watch
-    from workers import (
-        broker as brokers,
-        inbound,  # noqa: F401
-        outbound,  # noqa: F401
-        providers,
-    )
+    from workers import broker as brokers
+    from workers import providers
     from workers.crew import Crew
 
     models.start(settings, migrating=True)
     broker = brokers.connect(settings)
     app = create_app(settings, Watch(1000), None)
     server = Server(app, "127.0.0.1", 0, 4)
-    serving = threading.Thread(target=server.serve, args=(5.0,))
+    serving = threading.Thread(target=server.serve, args=(5.0,), daemon=True)
     serving.start()
     crew = Crew.start(settings, broker, frozenset(brokers.QUEUES))
     with mock.patch.dict(providers.PROVIDERS, {"crashing": CrashingProvider()}):  # type: ignore[arg-type]

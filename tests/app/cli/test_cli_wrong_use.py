@@ -53,7 +53,10 @@ WRONG = [
     (["account", "set", MISSING, "keywords=" + "[" * 100_000], "must be JSON such as"),
     (["instance", "create"], "needs --account, --phone-number-id, --access-token"),
     (CREATE, f"There is no account {MISSING}."),
-    ([*CREATE, "--phone-number-id", "+966"], "--phone-number-id is '+966', and must be the phone number ID"),
+    (
+        [*CREATE, "--phone-number-id", "+966"],
+        "--phone-number-id is '+966', and must be the phone number ID",
+    ),
     ([*CREATE, "--base-url", "ftp://x"], "--base-url is 'ftp://x', and must be a URL"),
     ([*CREATE, "--base-url", "https://"], "must be a URL such as https://graph.facebook.com."),
     ([*CREATE, "--base-url", "https://a:99999"], "must be a URL such as"),
