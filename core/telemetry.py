@@ -100,7 +100,7 @@ def report(failure: BaseException, **tags: object) -> None:
 def warn(failure: GatewayError) -> None:
     """Tell the log of something that is known to happen and passes, with its cause's type."""
     cause = failure.__cause__
-    _log.warning("%s%s", words(failure), f" ({type(cause).__name__})" if cause else "")
+    _log.warning("%s%s", words(failure), f", from {type(cause).__name__}" if cause else "")
 
 
 def stop(timeout_s: float = 2.0) -> None:
@@ -112,7 +112,8 @@ def stop(timeout_s: float = 2.0) -> None:
 def words(failure: BaseException) -> str:
     """An exception in words that may leave: its type, and the message if it is one of ours."""
     name, message = type(failure).__name__, _message_of(failure)
-    return f"{name}: {message}" if message else name
+    # No colon: after a name such as UnreadableSecret, `scrub` would take the next word for one.
+    return f"{name} ({message})" if message else name
 
 
 def _message_of(failure: BaseException) -> str:

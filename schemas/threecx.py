@@ -135,8 +135,8 @@ def read(payload: dict[str, Any], region: str | None, own_numbers: frozenset[str
 
 def own_id(payload: dict[str, Any]) -> str | None:
     """The event's id in 3CX; None where there is none, or a variable that was not filled in."""
-    text: str = _reader.fields["event_id"].deserialize(payload.get("event_id"))
-    return text.strip() or None
+    text = _reader.fields["event_id"].deserialize(payload.get("event_id"))
+    return str(text or "").strip() or None
 
 
 def _customer(

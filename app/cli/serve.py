@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import models
-from app import create_app
 from app.cli import demo
+from app.door import create_app
 from app.server import Server, stop_on_signals
 from app.watch import Watch
 from core import clock, telemetry

@@ -305,7 +305,7 @@ def test_a_broken_item_of_meta_is_reported(story: Story) -> None:
 
 def test_refusals_are_told_to_nobody(story: Story) -> None:
     assert b"answered 401 invalid_3cx_webhook" in story.printed
-    assert b"refused with missing_phone" in story.printed
+    assert b"answered 422 missing_phone" in story.printed
     assert b"Refused" not in b"".join(story.heard.raw)
     assert b"missing_phone" not in b"".join(story.heard.raw)
     assert b"failed: Refused" not in story.printed
@@ -504,6 +504,29 @@ def report_everything() -> None:
     telemetry.report(Refused(ErrorCode.MISSING_PHONE), actor="refusal")
 
 
+class Witness(logging.Handler):
+    """Waits for a line of the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[str] = []
+        self._changed = threading.Condition()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with self._changed:
+            self._lines.append(record.getMessage())
+            self._changed.notify_all()
+
+    @contextmanager
+    def waits_for(self, words: str) -> Iterator[None]:
+        logging.getLogger().addHandler(self)
+        yield
+        with self._changed:
+            heard = self._changed.wait_for(lambda: any(words in each for each in self._lines), 20)
+        assert heard, words
+        logging.getLogger().removeHandler(self)
+
+
 def a_site(provider: str, rate: int = 80) -> tuple[str, str, str]:
     """An account with an instance behind this provider; its integration and a secret."""
     from core import clock
@@ -562,9 +585,7 @@ def an_event(integration_id: str, state: str, payload: str) -> str:
     return event_id
 
 
-def break_stages(broker: Any) -> None:
-    import peewee
-
+def break_stages() -> None:
     from core.words import State
     from models.event import Event
     from models.inbound_item import InboundItem
@@ -573,23 +594,19 @@ def break_stages(broker: Any) -> None:
 
     instance_id, integration_id, _ = a_site("crashing")
     _, too_slow, _ = a_site("crashing", rate=0)
-    for at, state in (
-        (integration_id, "received"),
-        (integration_id, "valid"),
-        (too_slow, "allowed"),
-    ):
-        resume(an_event(at, state, EVERYTHING), State(state))
+    places = {"received": integration_id, "valid": integration_id, "allowed": too_slow}
+    for state, place in places.items():
+        with Witness().waits_for(f"stage={state} "):
+            resume(an_event(place, state, EVERYTHING), State(state))
+    with Witness().waits_for("stage=inbound "):
+        inbound.begin(InboundItem.keep([(instance_id, "1", "message", EVERYTHING)]))
     unreadable = an_event(integration_id, "received", "{}")
-    Event.update(payload=peewee.Value(b"gAAAAA", unpack=False)).where(
-        Event.id == unreadable
-    ).execute()
-    resume(unreadable, State.RECEIVED)
-    inbound.begin(InboundItem.keep([(instance_id, "1", "message", EVERYTHING)]))
-    for queue in ("outbound", "inbound"):
-        broker.join(queue, timeout=20_000)
+    Event.update(payload=_junk()).where(Event.id == unreadable).execute()
+    with Witness().waits_for("Failed to process message"):
+        resume(unreadable, State.RECEIVED)
 
 
-def ask(port: int, method: str, path: str, body: object = None, **headers: str) -> Any:
+def ask(port: int, method: str, path: str, body: object = None, **headers: str) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     connection.request(
         method, path, json.dumps(body), {"X-WhatsApp-Gateway-Signature": HEX} | headers
@@ -600,11 +617,9 @@ def ask(port: int, method: str, path: str, body: object = None, **headers: str) 
     connection.close()
     content = json.loads(said) if said.startswith(b"{") else {}
     say(f"answered {answer.status} {content.get('error')}")
-    return content
 
 
-def break_the_door(app: Any, port: int, broker: Any) -> None:
-    from models.event import Event
+def break_the_door(app: Any, port: int) -> None:
     from models.secret import Secret
 
     secret_header = "X-WhatsApp-Gateway-3CX-Secret"
@@ -624,10 +639,10 @@ def break_the_door(app: Any, port: int, broker: Any) -> None:
     _, integration_id, secret = a_site("crashing")
     path = f"/integrations/3cx/webhook/{integration_id}"
     ask(port, "POST", path, payload, **{secret_header: PLANTED["webhook secret"]})
-    refused = ask(port, "POST", path, {**payload, "to": ""}, **{secret_header: secret})
-    ask(port, "POST", path, payload, **{secret_header: secret})
-    broker.join("outbound", timeout=20_000)
-    say(f"refused with {Event.get_by_id(refused['event_id']).error}")
+    proof = {secret_header: secret, "Prefer": "wait=10"}
+    ask(port, "POST", path, {**payload, "to": ""}, **proof)
+    with Witness().waits_for("stage=ready "):
+        ask(port, "POST", path, payload, **{secret_header: secret})
     _, unreadable, _ = a_site("crashing")
     Secret.update(sealed=_junk()).where(Secret.integration == unreadable).execute()
     ask(port, "POST", f"/integrations/3cx/webhook/{unreadable}", payload, **{secret_header: secret})
@@ -641,7 +656,7 @@ def _junk() -> Any:
 
 def serve(settings: Settings) -> None:
     import models
-    from app import create_app
+    from app.door import create_app
     from app.server import Server
     from app.watch import Watch
     from workers import broker as brokers
@@ -656,8 +671,8 @@ def serve(settings: Settings) -> None:
     serving.start()
     crew = Crew.start(settings, broker, frozenset(brokers.QUEUES))
     with mock.patch.dict(providers.PROVIDERS, {"crashing": CrashingProvider()}):  # type: ignore[arg-type]
-        break_stages(broker)
-        break_the_door(app, server.effective_port, broker)
+        break_stages()
+        break_the_door(app, server.effective_port)
         report_everything()
     crew.stop()
     server.request_stop()

@@ -1,0 +1,52 @@
+"""The gateway as one WSGI application: collaborators, then the routes as a table."""
+
+from typing import Any
+
+import falcon
+import orjson
+import redis
+from falcon.media import JSONHandler
+
+from app import STATUS, WEBHOOK, WHATSAPP, answers
+from app.directory import Directory
+from app.health import Liveness, Readiness
+from app.limiter import Limiter, MemoryMeter, SharedMeter
+from app.openapi import OpenAPI
+from app.proof import Proof
+from app.watch import Watch
+from app.webhooks.outcome import Waiting
+from app.webhooks.threecx import Status, UnknownIntegration, Webhook
+from app.webhooks.whatsapp import WhatsAppWebhook
+from core.config import Settings
+
+
+def create_app(
+    settings: Settings, watch: Watch, client: redis.Redis | None
+) -> falcon.App[Any, Any]:
+    """The gateway as a WSGI application.
+
+    Args:
+        settings: the environment's.
+        watch: counts failed authentications; its thread is the caller's to start.
+        client: Redis, shared by all web processes; None counts in this one.
+    """
+    directory = Directory()
+    proof = Proof(directory, watch, settings.trusted_proxies)
+    limiter = Limiter(SharedMeter(client) if client else MemoryMeter())
+    webhook = Webhook(proof, limiter, Waiting(settings.web_threads))
+
+    app = falcon.App()
+    app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=_dumps)
+    app.add_route(WEBHOOK, webhook)
+    app.add_route(STATUS, Status(proof))
+    app.add_sink(UnknownIntegration(webhook), r"/integrations/3cx/webhook/(?P<rest>.*)\Z")
+    app.add_route(WHATSAPP, WhatsAppWebhook(directory))
+    app.add_route("/healthz", Liveness())
+    app.add_route("/readyz", Readiness(client))
+    app.add_route("/openapi.json", OpenAPI(settings.public_url))
+    answers.add_error_handlers(app)
+    return app
+
+
+def _dumps(media: object) -> str:
+    return orjson.dumps(media).decode()
