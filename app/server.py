@@ -86,7 +86,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     def give_up_if_slow(self) -> None:
         """Refuse a request that has been coming in for too long, whatever it drips."""
         with self.requests_lock:
-            if self.began_at is None or time.monotonic() - self.began_at < _REQUEST_S:
+            if self.began_at is None or time.monotonic() - self.began_at < self.server.request_s:
                 return
             late, self.request, self.began_at = self.request, None, None
             late.error = _RequestTimeout("The request did not arrive in time.")
@@ -109,6 +109,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         host: address or name to listen on.
         port: 0 picks a free one; `effective_port` tells which.
         threads: that answer requests.
+        request_s: how long a request may take to arrive.
 
     Raises:
         UsageError: the address cannot be listened on.
@@ -116,7 +117,15 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     channel_class = _Channel
 
-    def __init__(self, app: Callable[..., Any], host: str, port: int, threads: int) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        host: str,
+        port: int,
+        threads: int,
+        request_s: float = _REQUEST_S,
+    ) -> None:
+        self.request_s = request_s
         try:
             adjustments = Adjustments(
                 host=host,
@@ -124,8 +133,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 threads=threads,
                 ident=None,
                 max_request_body_size=_BODY_BYTES,
-                channel_timeout=_REQUEST_S,
-                cleanup_interval=_LOOK_EVERY_S,
+                channel_timeout=request_s,
+                cleanup_interval=min(_LOOK_EVERY_S, request_s / 4),
                 connection_limit=_CONNECTIONS,
                 asyncore_use_poll=True,
                 clear_untrusted_proxy_headers=False,
@@ -141,9 +150,10 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     def maintenance(self, now: float) -> None:
         """See to connections that have stood still, or drip."""
-        super().maintenance(now)
+        # First, since what has an answer to come is not closed as idle.
         for channel in list(self.active_channels.values()):
             channel.give_up_if_slow()
+        super().maintenance(now)
 
     def request_stop(self) -> None:
         """Have `serve` drain and return; safe from a signal handler and from any thread."""

@@ -8,6 +8,7 @@ from models.database import transaction
 # A later arrival of an earlier status never takes a message back (whatsapp-cloud-api, Webhooks).
 _RANK = {"unknown": 0, "accepted": 1, "sent": 2, "delivered": 3, "read": 4, "played": 5}
 FAILED = "failed"
+WENT_OUT = frozenset({"sent", "delivered", "read", "played"})
 
 
 class Delivery(Model):

@@ -10,7 +10,7 @@ from core import clock
 from core.errors import ErrorCode
 from core.words import EventType, State
 from models.base import Model, SealedField
-from models.database import transaction
+from models.database import locked, transaction
 
 RESCUE_MS = 10_000  # a step that was not heard of for this long is begun again
 UNCERTAIN_HOLD_MS = 30_000  # how long an uncertain event holds back its conversation
@@ -128,7 +128,7 @@ class Event(Model):
     @transaction
     def sent(self, old: State) -> bool:
         """End because every part was taken by WhatsApp."""
-        return self._end(old, State.SENT)
+        return self._end(old, State.SENT, reason=None)
 
     @transaction
     def doubt(self, old: State, reason: str) -> bool:
@@ -185,6 +185,16 @@ class Event(Model):
             for name, value in columns.items():
                 setattr(self, name, value)
         return changed == 1
+
+    def become(self, other: "Event") -> None:
+        """Take over another reading of the same row."""
+        self.__data__.update(other.__data__)
+
+    @classmethod
+    def hold(cls, event_id: str) -> Self | None:
+        """The event with this id, which nobody else moves until the transaction ends."""
+        held: Self | None = locked(cls.select().where(cls.id == event_id)).first()
+        return held
 
     @classmethod
     def load(cls, event_id: str) -> Self | None:

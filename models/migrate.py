@@ -10,7 +10,7 @@ _LOCK = 3_219_045_771  # any number, as long as it stays the same
 
 
 class NotMigrated(GatewayError):
-    """The database lacks migrations that this code needs, or knows some that it does not."""
+    """The database lacks migrations that this code needs; further ones do no harm."""
 
 
 @transaction

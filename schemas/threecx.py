@@ -18,6 +18,8 @@ _CALL_ORDER = ("customer_phone", "caller", "phone", "from", "to")
 _REPLY_TYPES = frozenset({EventType.OUTBOUND_MESSAGE, EventType.INBOUND_REPLY, EventType.TEST})
 _UNFILLED = re.compile(r"\[\w*\]")
 _EVENT_TYPE_CHARACTERS = 64
+# Only the gateway itself confirms an opt-out, to somebody who may get nothing else.
+_NOT_FROM_OUTSIDE = frozenset(EventType) - PUBLISHED_TYPES
 
 
 class LooseText(fields.Field[str]):
@@ -124,6 +126,8 @@ def read(payload: dict[str, Any], region: str | None, own_numbers: frozenset[str
     """
     said: dict[str, Any] = _reader.load(payload)
     event_type = said.get("event_type", "").strip()[:_EVENT_TYPE_CHARACTERS]
+    if event_type in _NOT_FROM_OUTSIDE:
+        event_type = ""
     texts = (said.get("message_text", ""), said.get("message", ""))
     return Arrival(
         event_type=event_type,

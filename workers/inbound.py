@@ -9,7 +9,6 @@ import dramatiq
 
 from core import clock, optout, telemetry
 from core.words import State
-from models import backlog
 from models.account import Account
 from models.conversation import Conversation
 from models.customer import Customer, CustomerAlias, address_hash
@@ -22,13 +21,11 @@ from models.suppression import Kind, Suppression
 from schemas import meta
 from workers import confirmation, sending
 from workers.broker import INBOUND, declarations
-from workers.stage import MAX_TRIES, Seats, wake
-from workers.text import parts
+from workers.stage import MAX_TRIES, wake
 
 _log = logging.getLogger(__name__)
 
 _TOGETHER = 50
-_WENT_OUT = frozenset({"sent", "delivered", "read", "played"})
 _WINDOW_IS_CLOSED, _BUSINESS_WAS_BLOCKED = 131047, 130403  # whatsapp-cloud-api, Errors
 
 
@@ -124,6 +121,9 @@ def _learn_own_number(instance: Instance, display: str | None) -> None:
 def _status_changed(
     item: InboundItem, instance: Instance, told: meta.StatusUpdate
 ) -> list[tuple[str, State]]:
+    if told.status == FAILED:
+        # What a failure may touch has the account's lock before it (see sending.settle).
+        locked(Account.select(Account.id).where(Account.id == instance.account_id)).first()
     if not item.end(ItemState.DONE):
         return []
     delivery = _delivery_of(instance, told)
@@ -131,13 +131,16 @@ def _status_changed(
         return []
     at_ms = told.at_ms or clock.now_ms()
     code = told.errors[0] if told.errors else None
+    event = Event.hold(delivery.event_id)
     delivery.advance(told.status, at_ms, code)
-    event = Event.load(delivery.event_id)
     if event is None:
         return []
     if told.status == FAILED:
         _mind_errors(event, told)
-    return _settle_doubt(event, delivery, told.status)
+    if event.state != State.UNCERTAIN or event.part != delivery.part:
+        return []
+    sending.settle_doubt(event)
+    return sending.onward(event)
 
 
 def _delivery_of(instance: Instance, told: meta.StatusUpdate) -> Delivery | None:
@@ -161,19 +164,6 @@ def _mind_errors(event: Event, told: meta.StatusUpdate) -> None:
         sending.close_window(event)
     if _BUSINESS_WAS_BLOCKED in told.errors and event.content["to"]:
         Suppression.add(event.account_id, event.content["to"], Kind.BLOCK, source="whatsapp")
-
-
-def _settle_doubt(event: Event, delivery: Delivery, status: str) -> list[tuple[str, State]]:
-    if event.state != State.UNCERTAIN or event.part != delivery.part:
-        return []
-    if status in _WENT_OUT:
-        last = event.part + 1 >= len(parts(event.content["text"]))
-        sending.go_on(event, delivery.part, last=last)
-    elif status == FAILED:
-        sending.known_not_sent(event)
-    if not event.finished:
-        return [(event.id, State(event.state))]
-    return backlog.hand_on(event, Seats.per_account)
 
 
 @transaction

@@ -16,9 +16,9 @@ from models.account import Account
 from models.attempt import Attempt
 from models.conversation import Conversation
 from models.customer import Customer, CustomerAlias, address_hash
-from models.database import transaction
+from models.database import locked, transaction
 from models.decision import Decision
-from models.delivery import FAILED, Delivery
+from models.delivery import FAILED, WENT_OUT, Delivery
 from models.event import Event, Waiting
 from models.instance import Instance
 from models.slot import Rate, Slot
@@ -27,13 +27,14 @@ from models.usage import Usage
 from workers import facts, policy
 from workers.policy import Outcome, Ruling
 from workers.providers import PROVIDERS, Backoff, ProviderError, Receipt, Sender, TextMessage
-from workers.stage import keeps_seat
+from workers.stage import Seats, keeps_seat
 from workers.text import parts
 
 LEASE_MS = 25_000
 DEADLINE_S = 15.0
 _LEASE_CHECK_MS = LEASE_MS - int(DEADLINE_S * 1000)
 _STALE_SLOT_MS = 2_000
+_UNTOLD = {"status": "unknown", "provider_code": None}  # what an earlier attempt came to is past
 _PAIR_PERIOD_US, _PAIR_BURST = 6_000_000, 45  # whatsapp-cloud-api, Limits
 
 _log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class Ticket:
     zone: ZoneInfo
     settled_at_ms: int
     settled_at: float
+    lease_until_ms: int
     last: bool
 
 
@@ -129,9 +131,9 @@ def _ticket(event: Event, to: str, pieces: list[str], now: int) -> Ticket:
         event_id=event.id,
         part=event.part,
         instance_id=instance.id,
-        status="unknown",
+        **_UNTOLD,
         status_at_ms=now,
-    ).on_conflict_ignore().execute()
+    ).on_conflict(conflict_target=[Delivery.event_id, Delivery.part], update=_UNTOLD).execute()
     return Ticket(
         attempt=attempt,
         provider=instance.provider,
@@ -146,6 +148,7 @@ def _ticket(event: Event, to: str, pieces: list[str], now: int) -> Ticket:
         zone=zone,
         settled_at_ms=now,
         settled_at=clock.monotonic(),
+        lease_until_ms=now + LEASE_MS,
         last=event.part + 1 >= len(pieces),
     )
 
@@ -168,19 +171,39 @@ def transmit(ticket: Ticket) -> Receipt | ProviderError:
         return ProviderError(summary=str(lapsed))
 
 
-@transaction
 def conclude(event: Event, ticket: Ticket, outcome: Receipt | ProviderError) -> None:
     """Write down what came of the request, and where the event goes from here."""
+    event.become(_concluded(event, ticket, outcome))
+
+
+@transaction
+def _concluded(event: Event, ticket: Ticket, outcome: Receipt | ProviderError) -> Event:
+    # The account first, as in `settle`: one order of locks, and nobody waits in a circle.
+    locked(Account.select(Account.id).where(Account.id == event.account_id)).first()
+    held = Event.hold(event.id) or event
+    ours = _is_still_ours(held, ticket)
     if isinstance(outcome, Receipt):
         _close_attempt(ticket, "sent")
-        _accepted(event, ticket, outcome)
+        _accepted(held, ticket, outcome)
+        if ours:
+            go_on(held, last=ticket.last)
     elif outcome.maybe_sent:
         _close_attempt(ticket, "uncertain", outcome)
-        event.doubt(State.SENDING, reason="maybe_sent")
+        if ours:
+            doubt(held, reason="maybe_sent")
     else:
         _close_attempt(ticket, "failed", outcome)
-        Usage.give_back(event.account_id, ticket.zone, ticket.settled_at_ms)
-        _failed(event, ticket, outcome)
+        if ours:
+            Usage.give_back(held.account_id, ticket.zone, ticket.settled_at_ms)
+            _failed(held, ticket, outcome)
+    return held
+
+
+def _is_still_ours(event: Event, ticket: Ticket) -> bool:
+    # An answer that comes after its lease settles what rests on it, and never another's send.
+    if event.state == State.SENDING:
+        return event.lease_until_ms == ticket.lease_until_ms
+    return event.state == State.UNCERTAIN and event.part == ticket.attempt.part
 
 
 def _close_attempt(ticket: Ticket, outcome: str, failure: ProviderError | None = None) -> None:
@@ -196,31 +219,65 @@ def _accepted(event: Event, ticket: Ticket, receipt: Receipt) -> None:
     part = ticket.attempt.part
     Delivery.accepted(event.id, part, receipt.provider_message_id, clock.now_ms())
     _learn_addresses(event, receipt)
-    go_on(event, part, last=ticket.last)
 
 
-def go_on(event: Event, part: int, *, last: bool) -> None:
-    """After a part that is known to have gone: end, or turn to the next part.
+def go_on(event: Event, *, last: bool) -> None:
+    """After a part that is known to have gone: end, or turn to the next part."""
+    if last:
+        event.sent(State(event.state))
+        return
+    event.move(
+        State(event.state),
+        State.ALLOWED,
+        part=event.part + 1,
+        slot_at_ms=None,
+        lease_until_ms=None,
+        finished_at_ms=None,
+        seated=True,
+        reason=None,
+    )
 
-    The lease may have lapsed meanwhile: what rests uncertain on this very part is settled by it.
+
+@transaction
+def abandoned(event_id: str) -> Event | None:
+    """Let an event rest uncertain whose lease ran out: whoever was sending it is gone.
+
+    Returns:
+        The event, when this call settled it.
     """
-    for state in (State.SENDING, State.UNCERTAIN):
-        if event.part != part:
-            return
-        if last:
-            if event.sent(state):
-                return
-        elif event.move(
-            state,
-            State.ALLOWED,
-            part=part + 1,
-            slot_at_ms=None,
-            lease_until_ms=None,
-            finished_at_ms=None,
-            seated=True,
-            reason=None,
-        ):
-            return
+    event = Event.hold(event_id)
+    if event is None or event.state != State.SENDING:
+        return None
+    if (event.lease_until_ms or 0) > clock.now_ms():
+        return None
+    doubt(event, reason="lease_lapsed")
+    return event
+
+
+def doubt(event: Event, reason: str) -> None:
+    """Let a held event rest uncertain, unless a status has told already what became of it."""
+    if event.doubt(State.SENDING, reason):
+        settle_doubt(event)
+
+
+def settle_doubt(event: Event) -> None:
+    """Settle a held, uncertain event by what WhatsApp told of its part, if it told anything."""
+    status = (
+        Delivery.select(Delivery.status)
+        .where(Delivery.event_id == event.id, Delivery.part == event.part)
+        .scalar()
+    )
+    if status in WENT_OUT:
+        go_on(event, last=event.part + 1 >= len(parts(event.content["text"])))
+    elif status == FAILED:
+        _known_not_sent(event)
+
+
+def onward(event: Event) -> list[tuple[str, State]]:
+    """Whom to wake once an event was settled: itself for its next part, or who comes after it."""
+    if event.finished:
+        return backlog.hand_on(event, Seats.per_account)
+    return [(event.id, State(event.state))]
 
 
 def _learn_addresses(event: Event, receipt: Receipt) -> None:
@@ -253,7 +310,7 @@ def _end(event: Event, code: ErrorCode, failure: ProviderError) -> None:
     Delivery.update(status=FAILED, status_at_ms=clock.now_ms(), provider_code=failure.code).where(
         Delivery.event_id == event.id, Delivery.part == event.part
     ).execute()
-    event.refuse(State.SENDING, code, reason=str(failure))
+    event.refuse(State(event.state), code, reason=str(failure))
 
 
 def _retry(event: Event, ticket: Ticket, failure: ProviderError) -> None:
@@ -267,11 +324,11 @@ def _retry(event: Event, ticket: Ticket, failure: ProviderError) -> None:
 
 
 def _back_to_ready(event: Event, until_ms: int, waiting: Waiting, *, keep_seat: bool) -> None:
-    if event.move(State.SENDING, State.READY, lease_until_ms=None):
-        event.defer(State.READY, until_ms, waiting, keep_seat=keep_seat)
-    elif event.move(State.UNCERTAIN, State.READY, lease_until_ms=None, finished_at_ms=None):
-        # It rested because its lease had lapsed; now it is known that nothing went out.
-        event.defer(State.READY, until_ms, waiting, keep_seat=False)
+    # It may rest uncertain, its lease run out, and have lost its seat.
+    in_hand = event.state == State.SENDING
+    columns = {"lease_until_ms": None, "finished_at_ms": None, "reason": None}
+    event.move(State(event.state), State.READY, **columns)
+    event.defer(State.READY, until_ms, waiting, keep_seat=keep_seat and in_hand)
 
 
 def obey(event: Event, state: State, ruling: Ruling) -> bool:
@@ -336,7 +393,7 @@ def pause_instance(instance_id: str, reason: str) -> None:
         telemetry.report(InstancePaused(f"instance {instance_id} is paused: {reason}"))
 
 
-def known_not_sent(event: Event) -> None:
+def _known_not_sent(event: Event) -> None:
     """End an uncertain event whose part, as WhatsApp now says, did not reach anybody."""
     attempt = (
         Attempt.select(Attempt.started_at_ms)

@@ -11,7 +11,7 @@ from models.database import DatabaseUnavailable, transaction
 from models.event import Event
 from models.idempotency import Idempotency
 from models.inbound_item import InboundItem
-from workers import inbound
+from workers import inbound, sending
 from workers.stage import Seats, resume, wake
 
 _PRUNE_EVERY_S = 600.0
@@ -77,11 +77,10 @@ def queue_was_lost() -> None:
 
 
 def _lease_ran_out(event: Event) -> None:
-    # Whoever was sending is gone: the message may have gone out, and nobody can tell.
-    if event.lease_until_ms is not None and event.lease_until_ms <= clock.now_ms():
-        _log.error("event %s rests uncertain: its worker went away while sending", event.id)
-        if event.doubt(State.SENDING, reason="lease_lapsed"):
-            wake(backlog.hand_on(event, Seats.per_account))
+    abandoned = sending.abandoned(event.id)
+    if abandoned is not None:
+        _log.error("event %s: its worker went away while sending", event.id)
+        wake(sending.onward(abandoned))
 
 
 @transaction

