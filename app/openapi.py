@@ -14,6 +14,7 @@ _AT_THE_DOOR = (
     ErrorCode.INVALID_IDEMPOTENCY_KEY,
     ErrorCode.INVALID_3CX_WEBHOOK,
     ErrorCode.MODULE_NOT_ENABLED,
+    ErrorCode.REQUEST_TIMEOUT,
     ErrorCode.PAYLOAD_TOO_LARGE,
     ErrorCode.IDEMPOTENCY_CONFLICT,
     ErrorCode.WEBHOOK_RATE_LIMITED,
@@ -33,6 +34,17 @@ _BY_THE_WORKERS = (
     ErrorCode.SENDING_THROTTLED,
     ErrorCode.GATEWAY_SEND_FAILED,
 )
+
+# Which headers go with a refusal. A refusal of the workers has none, so none is required.
+_HEADERS = {
+    ErrorCode.WEBHOOK_RATE_LIMITED: ("Retry-After", "RateLimit-Policy", "RateLimit"),
+    ErrorCode.SERVICE_UNAVAILABLE: ("Retry-After",),
+}
+_WORDS = {
+    "Retry-After": {"description": "Seconds", "schema": {"type": "integer"}},
+    "RateLimit-Policy": {"description": "The quota and its window", "schema": {"type": "string"}},
+    "RateLimit": {"description": "What is left, and until when", "schema": {"type": "string"}},
+}
 
 
 class OpenAPI:
@@ -83,11 +95,10 @@ def _webhook() -> dict[str, Any]:
         "summary": "An event of the phone system",
         "security": [{"secret": []}],
         "parameters": [
-            _path("integration_id"),
-            _header("X-WhatsApp-Gateway-Timestamp", "Unix seconds; signed integrations"),
-            _header("X-WhatsApp-Gateway-Signature", "sha256=hex; signed integrations"),
-            _header("Idempotency-Key", "1 to 255 visible ASCII characters"),
-            _header("Prefer", "wait=N holds the answer up to N (at most 10) seconds"),
+            _path("integration_id", "int"),
+            *_signature("timestamp + '.' + the raw body"),
+            _header("Idempotency-Key", "1 to 255 visible ASCII characters", r"^[!-~]{1,255}$"),
+            _header("Prefer", "wait=N holds the answer up to N (at most 10) seconds", "^[ -~]*$"),
         ],
         "requestBody": {
             "required": True,
@@ -103,14 +114,16 @@ def _status() -> dict[str, Any]:
         "summary": "How far an event has come",
         "security": [{"secret": []}],
         "parameters": [
-            _path("integration_id"),
-            _path("event_id"),
-            _header("X-WhatsApp-Gateway-Timestamp", "Unix seconds; signed integrations"),
-            _header("X-WhatsApp-Gateway-Signature", "of an empty body; signed integrations"),
+            _path("integration_id", "int"),
+            _path("event_id", "evt"),
+            *_signature("timestamp + '.'"),
         ],
         "responses": {"200": _answer("The event", EventStatus)}
         | _refusals(
-            ErrorCode.INVALID_3CX_WEBHOOK, ErrorCode.EVENT_NOT_FOUND, ErrorCode.SERVICE_UNAVAILABLE
+            ErrorCode.INVALID_3CX_WEBHOOK,
+            ErrorCode.EVENT_NOT_FOUND,
+            ErrorCode.REQUEST_TIMEOUT,
+            ErrorCode.SERVICE_UNAVAILABLE,
         ),
     }
 
@@ -125,22 +138,35 @@ def _answer(description: str, schema: type) -> dict[str, Any]:
 
 
 def _refusals(*codes: ErrorCode) -> dict[str, Any]:
-    by_status: dict[str, list[str]] = {}
+    by_status: dict[int, list[ErrorCode]] = {}
     for code in codes:
-        by_status.setdefault(str(code.status), []).append(f"`{code.value}`: {code.message}")
-    return {
-        status: _answer("\n".join(lines), Refusal) for status, lines in sorted(by_status.items())
-    }
+        by_status.setdefault(code.status, []).append(code)
+    return {str(status): _refused(by_status[status]) for status in sorted(by_status)}
 
 
-def _path(name: str) -> dict[str, Any]:
-    return {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
+def _refused(codes: list[ErrorCode]) -> dict[str, Any]:
+    words = "\n".join(f"`{code.value}`: {code.message}" for code in codes)
+    headers = {name: _WORDS[name] for code in codes for name in _HEADERS.get(code, ())}
+    return _answer(words, Refusal) | ({"headers": headers} if headers else {})
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
+def _signature(covers: str) -> list[dict[str, Any]]:
+    algorithm = f"HMAC-SHA256 with the secret, in hex, of {covers}; signed integrations"
+    return [
+        _header("X-WhatsApp-Gateway-Timestamp", "Unix seconds; signed integrations", "^[0-9]+$"),
+        _header("X-WhatsApp-Gateway-Signature", algorithm, "^(sha256=)?[0-9a-fA-F]{64}$"),
+    ]
+
+
+def _path(name: str, prefix: str) -> dict[str, Any]:
+    schema = {"type": "string", "pattern": f"^{prefix}_[0-9a-z]{{26}}$"}
+    return {"in": "path", "name": name, "required": True, "schema": schema}
+
+
+def _header(name: str, description: str, pattern: str) -> dict[str, Any]:
     return {
         "in": "header",
         "name": name,
         "description": description,
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": pattern},
     }

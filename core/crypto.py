@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from core.errors import GatewayError, UsageError
 
-_HASH_KEY_BYTES = 32
+_KEY_BYTES = 32
 
 
 class UnreadableSecret(GatewayError):
@@ -29,18 +29,14 @@ class Vault:
     """
 
     def __init__(self, encryption_keys: Sequence[str], hash_key: str) -> None:
-        try:
-            self._fernet = MultiFernet([Fernet(key) for key in encryption_keys])
-        except ValueError:
+        if not encryption_keys or any(len(_bytes_of(key)) != _KEY_BYTES for key in encryption_keys):
             raise UsageError(
                 "ENCRYPTION_KEYS holds something that is not a Fernet key; "
                 "make keys with: gateway keys generate"
-            ) from None
-        try:
-            self._hash_key = base64.b64decode(hash_key, altchars=b"-_", validate=True)
-        except ValueError:
-            self._hash_key = b""
-        if len(self._hash_key) != _HASH_KEY_BYTES:
+            )
+        self._fernet = MultiFernet([Fernet(key) for key in encryption_keys])
+        self._hash_key = _bytes_of(hash_key)
+        if len(self._hash_key) != _KEY_BYTES:
             raise UsageError(
                 "HASH_KEY is not 32 bytes in url-safe base64; make keys with: gateway keys generate"
             )
@@ -76,7 +72,15 @@ class Vault:
         )
 
 
+def _bytes_of(key: str) -> bytes:
+    # Strictly: Fernet itself reads the first of two keys that a blank or a semicolon keeps apart.
+    try:
+        return base64.b64decode(key, altchars=b"-_", validate=True)
+    except ValueError:
+        return b""
+
+
 def generate_keys() -> tuple[str, str]:
     """A new pair of an encryption key and a hash key."""
-    hash_key = base64.urlsafe_b64encode(secrets.token_bytes(_HASH_KEY_BYTES)).decode()
+    hash_key = base64.urlsafe_b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
     return Fernet.generate_key().decode(), hash_key

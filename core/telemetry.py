@@ -64,14 +64,9 @@ def start(settings: Settings, component: str) -> None:
     sys.excepthook = _report_uncaught
     sys.unraisablehook = _report_unraisable
     threading.excepthook = _report_thread
-    show_warnings()
+    warnings.showwarning = _log_warning
     if settings.sentry_dsn:
         _start_sentry(settings)
-
-
-def show_warnings() -> None:
-    """Have Python's warnings told to the log, without their words."""
-    warnings.showwarning = _log_warning
 
 
 def report(failure: BaseException, **tags: object) -> None:

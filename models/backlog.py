@@ -136,11 +136,8 @@ def _claim(due: list[Event], seats: int, now: int) -> list[Event]:
             if free[event.account_id] < 0:
                 seatless.append(event.id)
                 continue
-            _push(event, now + RESCUE_MS, seated=True)
-        else:
-            # Who waits for a time has ended its step; a step that never ended is begun again.
-            again = event.rescues + (event.waiting_for is None)
-            _push(event, now + rescue_after_ms(event.rescues), rescues=again)
+        wait_ms = rescue_after_ms(event.rescues)
+        _push(event, now + wait_ms, seated=True, rescues=event.rescues + 1)
         woken.append(event)
     if seatless:
         waits = {"due_at_ms": now + _SEAT_LOOK_MS, "waiting_for": Waiting.SEAT.value}

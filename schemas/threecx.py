@@ -11,6 +11,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields, validate
 
 from core import phone
+from core.errors import ErrorCode
 from core.words import PUBLISHED_TYPES, DeliveryStatus, EventType, Purpose, State
 
 _REPLY_ORDER = ("to", "customer_phone", "phone", "caller", "from")
@@ -25,6 +26,10 @@ _NOT_FROM_OUTSIDE = frozenset(EventType) - PUBLISHED_TYPES
 class LooseText(fields.Field[str]):
     """A text; numbers are taken as their digits, an unfilled 3CX variable and others as absent."""
 
+    def __init__(self, **named: Any) -> None:
+        metadata = {"type": ["string", "number", "null"]} | named.pop("metadata", {})
+        super().__init__(metadata=metadata, **named)
+
     def deserialize(self, value: Any, *others: Any, **named: Any) -> Any:
         """Take null as absent too."""
         return super().deserialize("" if value is None else value, *others, **named)
@@ -34,6 +39,10 @@ class LooseText(fields.Field[str]):
             return ""
         text = str(value)
         return "" if _UNFILLED.fullmatch(text.strip()) else text
+
+
+def _always(kind: str, value: object) -> fields.Constant[Any]:
+    return fields.Constant(value, required=True, metadata={"type": kind, "enum": [value]})
 
 
 class WebhookPayload(Schema):
@@ -67,16 +76,16 @@ class WebhookPayload(Schema):
 class Accepted(Schema):
     """The answer to an accepted webhook."""
 
-    success = fields.Constant(constant=True, metadata={"type": "boolean"})
+    success = _always("boolean", True)
     event_id = fields.String(required=True)
-    status = fields.Constant(constant="queued", metadata={"type": "string"})
+    status = _always("string", "queued")
     duplicate = fields.Boolean(metadata={"description": "Only with a repeat"})
 
 
 class EventStatus(Schema):
     """How far an event has come."""
 
-    success = fields.Constant(constant=True, metadata={"type": "boolean"})
+    success = _always("boolean", True)
     event_id = fields.String(required=True)
     event_type = fields.String(required=True)
     state = fields.String(required=True, validate=validate.OneOf(list(State)))
@@ -94,10 +103,11 @@ class EventStatus(Schema):
 class Refusal(Schema):
     """Every answer that is not a success."""
 
-    success = fields.Constant(constant=False, metadata={"type": "boolean"})
-    error = fields.String(required=True, metadata={"description": "A published code"})
+    success = _always("boolean", False)
+    error = fields.String(required=True, validate=validate.OneOf(list(ErrorCode)))
     message = fields.String(required=True)
     details = fields.Dict(metadata={"description": "Limit, used, retry_after, event_id"})
+    duplicate = fields.Boolean(metadata={"description": "Only with a repeat that waited"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -21,7 +22,7 @@ import models
 from core import clock
 from core.config import Settings
 from core.crypto import generate_keys
-from models.database import database
+from models.database import database, transaction
 from workers import broker as brokers
 from workers import inbound, outbound  # noqa: F401 - declares the actors
 from workers.crew import Crew
@@ -50,6 +51,10 @@ class Store:
 
     settings: Settings
 
+    @property
+    def _file(self) -> Path:
+        return self.settings.data_dir / "gateway.sqlite3"
+
     def everything(self) -> bytes:
         """All that is in the database, in clear bytes as they lie there."""
         kept = bytearray()
@@ -60,6 +65,21 @@ class Store:
                     kept += b"\n"
         return bytes(kept)
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """The database takes nothing for a while."""
+        if not self.settings.database_url:
+            _be_patient(50)
+            with closing(sqlite3.connect(self._file, isolation_level=None)) as somebody:
+                somebody.execute("BEGIN EXCLUSIVE")
+                yield
+            _be_patient(10_000)
+            return
+        close_connection()
+        _let_in(self.settings.database_url, enter=False)
+        yield
+        _let_in(self.settings.database_url, enter=True)
+
     def _tables(self) -> dict[str, list[tuple[Any, ...]]]:
         if self.settings.database_url:
             with psycopg.connect(self.settings.database_url) as connection:
@@ -69,12 +89,27 @@ class Store:
                     name: connection.execute(query.format(sql.Identifier(name))).fetchall()
                     for name in names
                 }
-        with closing(sqlite3.connect(self.settings.data_dir / "gateway.sqlite3")) as file:
+        with closing(sqlite3.connect(self._file)) as file:
             listed = file.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
             return {
                 name: file.execute(f"SELECT * FROM {name}").fetchall()  # noqa: S608 - our names
                 for (name,) in listed
             }
+
+
+@transaction
+def _be_patient(busy_timeout_ms: int) -> None:
+    database.execute_sql(f"PRAGMA busy_timeout = {busy_timeout_ms}")
+
+
+def _let_in(url: str, *, enter: bool) -> None:
+    parts = urlsplit(url)
+    name = parts.path.lstrip("/")
+    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as server:
+        statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+        server.execute(statement.format(sql.Identifier(name), sql.Literal(enter)))
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        server.execute(end, (name,))
 
 
 def _tables_of(connection: psycopg.Connection[Any]) -> list[str]:

@@ -102,7 +102,12 @@ def change(table: str, row_id: str, values: dict[str, Any]) -> None:
     from models.instance import Instance
     from models.integration import Integration
 
-    model = {"account": Account, "instance": Instance, "integration": Integration}[table]
+    models: dict[str, Any] = {
+        "account": Account,
+        "instance": Instance,
+        "integration": Integration,
+    }
+    model = models[table]
     transaction(model.update(**values).where(model.id == row_id).execute)()
 
 

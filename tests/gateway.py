@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAM = (sys.executable, "-P", "-m", "app")
 
-_LISTENS = re.compile(r"(?:runs at http://127\.0\.0\.1:|listen(?:s|ing) on 127\.0\.0\.1 port )(\d+)")
+_LISTENS = re.compile(
+    r"(?:runs at http://127\.0\.0\.1:|listen(?:s|ing) on 127\.0\.0\.1 port )(\d+)"
+)
 _COMMAND_S = 60
 _PATIENCE_S = 10.0
 _serial = itertools.count(1)
@@ -59,7 +61,9 @@ class Served(Program):
 class Gateway:
     """A running gateway, on either back end."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str], commands: tuple[str, ...]) -> None:
+    def __init__(
+        self, folder: Path, settings: Mapping[str, str], commands: tuple[str, ...]
+    ) -> None:
         self._folder = folder
         self._environment = environment(settings)
         self._commands = commands

@@ -84,8 +84,8 @@ class Journey:
         """Tell WhatsApp how to fail, one message after the other."""
         self.sandbox.faults.set(list(rules))
 
-    def customer_says(self, text: str, phone: str = CUSTOMER, **node: Any) -> list[str]:
-        """Meta tells of a customer's message; the ids of the items that are new."""
+    def customer_says(self, text: str, phone: str = CUSTOMER, /, **node: Any) -> list[str]:
+        """Meta tells of a customer's message (None takes a key out); the ids of what is new."""
         key = customer_key(phone)
         assert key is not None
         usual = {
@@ -95,7 +95,8 @@ class Journey:
             "type": "text",
             "text": {"body": text},
         }
-        return self.told(envelope.inbound(self.number, key, "Sara", usual | node))
+        said = {name: value for name, value in (usual | node).items() if value is not None}
+        return self.told(envelope.inbound(self.number, key, "Sara", said))
 
     def status_of(self, event: Event, status: str, *, part: int = 0, fails: int = 0) -> list[str]:
         """Meta tells how far a part has come; it is known by our own correlation."""

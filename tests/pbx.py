@@ -117,7 +117,9 @@ class Pbx:
 
     def events(self) -> list[dict[str, Any]]:
         """What the gateway keeps of its events."""
-        events: list[dict[str, Any]] = self.gateway.clerk.do("events", integration_id=self.integration_id)
+        events: list[dict[str, Any]] = self.gateway.clerk.do(
+            "events", integration_id=self.integration_id
+        )
         return events
 
     def left_no_trace(self) -> bool:

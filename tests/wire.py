@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
-from typing import TYPE_CHECKING, Any, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import Any, Self
 
 Address = tuple[str, int]
-Headers = list[tuple[str, str | bytes]]
+Headers = Sequence[tuple[str, str | bytes]]
 
 _PATIENCE_S = 20.0
 

@@ -72,13 +72,19 @@ def stage(*, takes: State) -> Callable[[Step], Stage]:
 
 
 def _is_early(event: Event) -> bool:
-    waits_for_a_time = event.waiting_for in {Waiting.SLOT, Waiting.PROVIDER}
+    # Once the sweep has woken it, its time has come, and `due_at` says when to look after it.
+    waits_for_a_time = event.waiting_for in {Waiting.SLOT, Waiting.PROVIDER} and not event.rescues
     return waits_for_a_time and event.due_at_ms > clock.now_ms() + _EARLY_MS
+
+
+def _was_begun_in_vain(event: Event) -> bool:
+    # Who waited for a time had ended its step: the first time the sweep wakes it is no rescue.
+    return event.rescues > (event.waiting_for is not None)
 
 
 def _carry(step: Step, event: Event, takes: State) -> None:
     try:
-        if event.rescues and event.count_try() > MAX_TRIES:
+        if _was_begun_in_vain(event) and event.count_try() > MAX_TRIES:
             _bury(event, takes, StepNeverEnded(f"a step was begun {MAX_TRIES} times in vain"))
         elif takes is not State.RECEIVED and clock.now_ms() >= event.expires_at_ms:
             event.refuse(takes, _too_late(event))

@@ -152,6 +152,7 @@ def tell(folder: Path, *, log_format: str, database_url: str = "") -> Story:
             # Each would open a second mouth, if the environment had its way.
             "SENTRY_DEBUG": "1",
             "SENTRY_SPOTLIGHT": dsn.replace("pubkey@", "").replace("/7", "/spotlight"),
+            "PYTHONWARNINGS": "always",
             "PLANTED": EVERYTHING,
         }
         done = subprocess.run(
@@ -274,7 +275,7 @@ def test_the_door_that_breaks_is_reported_and_answers_as_always(story: Story) ->
         ("waitress", "PlantedError"),  # below the door: only the server notices
         ("dramatiq.worker.WorkerThread", "UnreadableSecret"),  # before the step: nobody asks
         ("finalizer", "PlantedError"),
-        ("planted thread", "PlantedError"),
+        ("thread of [phone]", "PlantedError"),
         ("main", "PlantedError"),
         ("urllib3", "MaxRetryError"),
         ("database", "IntegrityError"),
@@ -310,6 +311,10 @@ def test_refusals_are_told_to_nobody(story: Story) -> None:
     }
     assert b"missing_phone" not in b"".join(story.heard.raw)
     assert b"failed: Refused" not in story.printed
+
+
+def test_a_warning_is_told_by_its_place(story: Story) -> None:
+    assert re.search(rb"UserWarning at \S+test_leaks\.py line \d+", story.printed)
 
 
 def test_a_program_that_breaks_ends_as_such(story: Story) -> None:
@@ -480,12 +485,7 @@ def log_everywhere() -> None:
             logging.getLogger(name).log(level, (EVERYTHING, [EVERYTHING]))
         logging.getLogger(name).warning("odd %d", EVERYTHING)
         logging.getLogger(name).warning(planted(), exc_info=planted())
-    with warnings.catch_warnings():
-        warnings.simplefilter("always")
-        from core import telemetry  # catching put the library's printer back
-
-        telemetry.show_warnings()
-        warnings.warn(EVERYTHING, stacklevel=1)
+    warnings.warn(EVERYTHING, stacklevel=1)
 
 
 def report_everything() -> None:
@@ -694,7 +694,7 @@ def crash_everywhere() -> None:
     say(repr(settings))
     log_everywhere()
     serve(settings)
-    thread = threading.Thread(target=crash, name="planted thread")
+    thread = threading.Thread(target=crash, name=f"thread of {PLANTED['spaced number']}")
     thread.start()
     thread.join()
     CrashingAtItsEnd()

@@ -11,7 +11,7 @@ from tests.pbx import SECRET
 if TYPE_CHECKING:
     from tests.gateway import Gateway
     from tests.pbx import Pbx
-    from tests.wire import Answer
+    from tests.wire import Answer, Headers
 
 FORWARDED = "X-Forwarded-For"
 WRONG = [(SECRET, "wrong")]
@@ -68,9 +68,7 @@ def test_an_allowed_address_behind_the_proxy_passes(
         ("203.0.113.7", []),
     ],
 )
-def test_any_other_address_is_refused(
-    fenced: Gateway, allowed: str, forwarded: list[str]
-) -> None:
+def test_any_other_address_is_refused(fenced: Gateway, allowed: str, forwarded: list[str]) -> None:
     pbx = fenced.pbx(allowed_ips=[allowed])
     refused = seen_from(pbx, *forwarded)
     assert refused.refusal == (401, "invalid_3cx_webhook")
@@ -144,7 +142,7 @@ def test_only_the_security_log_knows_the_reason(fenced: Gateway) -> None:
     pbx = fenced.pbx(auth_mode="secret_and_signature", allowed_ips=["198.51.100.0/24"])
     secret, *_ = pbx.proof
     stamp = ("X-WhatsApp-Gateway-Timestamp", "0")
-    attempts = {
+    attempts: dict[str, tuple[str, Headers]] = {
         "address_not_allowed": ("203.0.113.50", [secret]),
         "secret_missing": ("198.51.100.51", []),
         "secret_wrong": ("198.51.100.52", WRONG),

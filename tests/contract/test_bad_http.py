@@ -32,7 +32,8 @@ def names_no_software(answer: Answer) -> bool:
 @pytest.mark.parametrize(
     "path",
     ["/", "/nothing", "/integrations", "/integrations/3cx/webhook", "//", "/healthz/", "/healthz/x",
-     "/%00", "/%FF", "/..%2f..%2fetc/passwd", "/" + "x" * 10_000, "/?" + "q" * 10_000, "/wp-login.php"],
+     "/%00", "/%FF", "/..%2f..%2fetc/passwd", "/" + "x" * 10_000, "/?" + "q" * 10_000,
+     "/wp-login.php"],
 )  # fmt: skip
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
 def test_an_unknown_address_is_not_found(gateway: Gateway, method: str, path: str) -> None:
@@ -236,7 +237,7 @@ def test_who_says_nothing_costs_nothing(gateway: Gateway) -> None:
 def hasty() -> Iterator[Address]:
     """The gateway's own server, which gives a request one second to arrive instead of thirty."""
 
-    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+    def app(_environ: dict[str, Any], start: Any) -> list[bytes]:
         start("200 OK", [("Content-Length", "2")])
         return [b"ok"]
 

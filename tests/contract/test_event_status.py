@@ -30,7 +30,11 @@ def test_a_sent_event_has_every_field(pbx: Pbx) -> None:
     assert answer.status == 200
     assert list(said) == FIELDS
     assert said["event_id"] == event_id
-    assert (said["success"], said["event_type"], said["state"]) == (True, "outbound_message", "sent")
+    assert (said["success"], said["event_type"], said["state"]) == (
+        True,
+        "outbound_message",
+        "sent",
+    )
     assert (said["error"], said["message"], said["reason"]) == (None, None, None)
 
 
@@ -61,10 +65,13 @@ def test_a_refused_event_says_why(pbx: Pbx) -> None:
 
 def test_the_delivery_follows_what_whatsapp_says(pbx: Pbx) -> None:
     event_id = pbx.outcome().json()["event_id"]
-    told = lambda: pbx.status(event_id).json()["delivery"]  # noqa: E731
-    pbx.gateway.wait_until(lambda: told() == "delivered")
+
+    def has_come_to(status: str) -> bool:
+        return bool(pbx.status(event_id).json()["delivery"] == status)
+
+    pbx.gateway.wait_until(lambda: has_come_to("delivered"))
     pbx.gateway.whatsapp.customer_reads(pbx.customer.lstrip("+"), pbx.phone_number_id)
-    pbx.gateway.wait_until(lambda: told() == "read")
+    pbx.gateway.wait_until(lambda: has_come_to("read"))
     assert pbx.status(event_id).json()["state"] == "sent"
 
 

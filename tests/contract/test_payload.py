@@ -90,9 +90,7 @@ def test_a_number_comes_as_people_store_it(
         ({"message_text": "see [Number] below"}, "see [Number] below"),
     ],
 )
-def test_message_text_comes_before_message(
-    pbx: Pbx, texts: dict[str, Any], chosen: str
-) -> None:
+def test_message_text_comes_before_message(pbx: Pbx, texts: dict[str, Any], chosen: str) -> None:
     payload = pbx.reply(message_text=None) | texts
     assert pbx.outcome(payload).status == 200
     assert [each["text"] for each in pbx.received()] == [chosen]

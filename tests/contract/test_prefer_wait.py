@@ -1,4 +1,4 @@
-"""`Prefer: wait=N` holds the answer until the outcome is known, for a while and not for everybody."""
+"""`Prefer: wait=N` holds the answer until the outcome is known: not for long, nor for all."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_when_the_time_is_up_the_event_is_queued(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize(
     "prefer",
-    ["", "wait", "wait=", "wait=0", "wait=-1", "wait=soon", "wait=1.5", "waiting=5", "respond-async",
-     "x-wait=5", "wait=99999999999999999999"],
+    ["", "wait", "wait=", "wait=0", "wait=-1", "wait=soon", "wait=1.5", "waiting=5",
+     "respond-async", "x-wait=5", "wait=99999999999999999999"],
 )  # fmt: skip
 def test_who_does_not_ask_to_wait_does_not(gateway: Gateway, prefer: str) -> None:
     status, took_s = timed_post(gateway.pbx(**PAUSED), prefer)

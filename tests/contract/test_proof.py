@@ -24,9 +24,7 @@ REFUSAL = (
 
 def is_refused_as_any_stranger(pbx: Pbx, answer: Answer) -> bool:
     """Whether an answer is, but for its Date, what somebody gets who knows nothing at all."""
-    stranger = ask(
-        pbx.gateway.address, "POST", "/integrations/3cx/webhook/int_nobody", [], b"{}"
-    )
+    stranger = ask(pbx.gateway.address, "POST", "/integrations/3cx/webhook/int_nobody", [], b"{}")
     assert (stranger.status, stranger.body) == (401, REFUSAL)
     assert answer.timeless == stranger.timeless
     return pbx.left_no_trace()
@@ -90,7 +88,9 @@ BAD_IDS = {
 
 
 @pytest.mark.parametrize("given", BAD_IDS.values(), ids=BAD_IDS)
-def test_an_integration_that_is_not_there_is_refused_as_a_wrong_secret(pbx: Pbx, given: str) -> None:
+def test_an_integration_that_is_not_there_is_refused_as_a_wrong_secret(
+    pbx: Pbx, given: str
+) -> None:
     known = pbx.integration_id
     path = "/integrations/3cx/webhook/" + given.format(id=known, ID=known.upper())
     assert is_refused_as_any_stranger(pbx, pbx.post(path=path))
@@ -153,7 +153,7 @@ BAD_SIGNATURES = {
     "its name twice": "sha256=sha256={}",
     "cut": "sha256={}0",
     "not hex": "sha256=" + "g" * 64,
-    "full-width digits": "０" * 64,
+    "full-width digits": "\uff10" * 64,
     "10,000 digits": "0" * 10_000,
 }
 

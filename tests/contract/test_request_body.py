@@ -11,9 +11,11 @@ from tests.pbx import encoded
 from tests.wire import ask, exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from tests.pbx import Pbx
+
+    Cut = Callable[[bytes], bytes | Iterable[bytes]]
 
 LARGEST = 262_144
 TEN_MB = 10 * 1024 * 1024
@@ -34,14 +36,14 @@ def head(pbx: Pbx, *lines: str) -> bytes:
 
 
 @pytest.mark.parametrize("cut", [lambda body: body, chunks], ids=["whole", "chunked"])
-def test_a_body_of_262144_bytes_is_accepted(pbx: Pbx, cut) -> None:
+def test_a_body_of_262144_bytes_is_accepted(pbx: Pbx, cut: Cut) -> None:
     assert pbx.post(body=cut(body_of(pbx, LARGEST))).status == 202
     assert len(pbx.events()) == 1
 
 
 @pytest.mark.parametrize("size", [LARGEST + 1, TEN_MB])
 @pytest.mark.parametrize("cut", [lambda body: body, chunks], ids=["whole", "chunked"])
-def test_a_larger_body_is_refused(pbx: Pbx, cut, size: int) -> None:
+def test_a_larger_body_is_refused(pbx: Pbx, cut: Cut, size: int) -> None:
     refused = pbx.post(body=cut(body_of(pbx, size)))
     assert refused.refusal == (413, "payload_too_large")
     assert refused.json()["message"] == "Webhook body exceeds 256KB. Reduce payload."
@@ -193,7 +195,5 @@ def test_a_field_that_nobody_knows_is_kept(pbx: Pbx) -> None:
 
 
 def test_a_content_type_is_not_needed(pbx: Pbx) -> None:
-    answer = ask(
-        pbx.gateway.address, "POST", pbx.path, [pbx.proof[0]], encoded(pbx.reply())
-    )
+    answer = ask(pbx.gateway.address, "POST", pbx.path, [pbx.proof[0]], encoded(pbx.reply()))
     assert answer.status == 202

@@ -87,7 +87,8 @@ def test_what_no_key_opens_is_unreadable_and_the_words_show_none_of_it(sealed: b
         [NEW[:-4]],
         [NEW + "AAAA"],
         [NEW, "hunter-orchid"],
-        [NEW + "," + OLD],
+        [f"{NEW};{OLD}"],
+        [f"{NEW} {OLD}"],
     ],
 )
 def test_a_malformed_encryption_key_is_wrong_use_and_is_not_shown(keys: list[str]) -> None:
@@ -100,9 +101,16 @@ def test_a_malformed_encryption_key_is_wrong_use_and_is_not_shown(keys: list[str
 
 @pytest.mark.parametrize(
     "hash_key",
-    ["", "short", HASH_KEY[:-4], HASH_KEY + "AAAA", "!" + HASH_KEY, HASH_KEY[:20] + " " + HASH_KEY[20:],
-     "ключ"],
-)  # fmt: skip
+    [
+        "",
+        "short",
+        HASH_KEY[:-4],
+        HASH_KEY + "AAAA",
+        "!" + HASH_KEY,
+        f"{HASH_KEY[:20]} {HASH_KEY[20:]}",
+        "ключ",
+    ],
+)
 def test_a_malformed_hash_key_is_wrong_use_and_is_not_shown(hash_key: str) -> None:
     with pytest.raises(UsageError) as failure:
         Vault([NEW], hash_key)

@@ -100,6 +100,28 @@ def test_a_message_that_waits_for_the_provider_is_not_tried_early(journey: Journ
     assert walk(event.id).state == State.SENT
 
 
+@pytest.mark.parametrize("wait_s", [1, 5])
+def test_a_wait_is_over_for_the_sweep_too(journey: Journey, wait_s: int) -> None:
+    clock.freeze()
+    journey.faults({"error": 131016, "retry_after": wait_s})
+    event = journey.send()
+    assert event.seated is (wait_s < 2)
+    sweep_later(wait_s * 1_000)
+    assert walk(event.id).state == State.SENT
+
+
+@pytest.mark.parametrize("ahead_ms", [1_500, 5_000])
+def test_a_slot_that_has_come_is_used_when_the_sweep_wakes_it(
+    journey: Journey, ahead_ms: int
+) -> None:
+    clock.freeze()
+    event = walk(journey.site.accept().event_id, to=State.READY)
+    change(event, slot_at_ms=clock.now_ms() + ahead_ms)
+    assert step(event.id).waiting_for == "slot"
+    sweep_later(ahead_ms)
+    assert walk(event.id).state == State.SENT
+
+
 def test_an_unknown_failure_is_tried_three_times_and_then_refused(journey: Journey) -> None:
     clock.freeze()
     journey.faults({"error": 999_999, "times": None})
