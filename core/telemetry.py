@@ -5,25 +5,30 @@ are dropped, since values are put into them; ours are written without any, and s
 same. What is left tells what broke and where: types, functions, lines.
 """
 
-import json
 import logging
 import sys
 import threading
-import traceback
 import warnings
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, TextIO
 
 import sentry_sdk
 
-from core import clock
 from core.config import Settings
 from core.errors import GatewayError, Refused
+from core.loglines import (
+    MOST_FRAMES,
+    ConsoleLines,
+    JsonLines,
+    Lines,
+    chain,
+    is_ours,
+    message_of,
+    words,
+)
 from core.redact import scrub, scrub_any
 
 _TAGS = ("event_id", "account", "integration", "stage", "attempt", "component", "actor")
-_OURS = frozenset({"gateway", "app", "workers", "models", "schemas", "core"})
 # A library's least severity of interest. peewee at DEBUG writes every statement with its values.
 _LEVELS = {
     "dramatiq": logging.ERROR,
@@ -32,9 +37,6 @@ _LEVELS = {
     "peewee": logging.INFO,
     "sentry_sdk": logging.CRITICAL,
 }
-_LONGEST_CHAIN = 10
-_MOST_FRAMES = 50
-_MOST_NAMED = 5
 
 _KEPT = frozenset({"event_id", "timestamp", "level", "platform", "release", "environment", "sdk"})
 _KEPT_OF_CONTEXTS = {"trace": {"trace_id", "span_id"}, "runtime": {"name", "version"}}
@@ -55,8 +57,8 @@ def start(settings: Settings, component: str) -> None:
         component: web, worker or up, as a tag of each report.
     """
     _common_tags["component"] = component
-    lines = _Lines()
-    lines.setFormatter(_JsonLines() if settings.log_format == "json" else _ConsoleLines())
+    lines = Lines()
+    lines.setFormatter(JsonLines() if settings.log_format == "json" else ConsoleLines())
     logging.basicConfig(handlers=[lines, _Reports()], level=settings.log_level, force=True)
     for name, level in _LEVELS.items():
         logging.getLogger(name).setLevel(level)
@@ -104,31 +106,6 @@ def stop(timeout_s: float = 2.0) -> None:
         sentry_sdk.flush(timeout_s)
 
 
-def words(failure: BaseException) -> str:
-    """An exception in words that may leave: its type, and the message if it is one of ours."""
-    name, message = type(failure).__name__, _message_of(failure)
-    # No colon: after a name such as UnreadableSecret, `scrub` would take the next word for one.
-    return f"{name} ({message})" if message else name
-
-
-def _message_of(failure: BaseException) -> str:
-    if isinstance(failure, GatewayError):
-        return scrub(str(failure))
-    if isinstance(failure, BaseExceptionGroup):
-        return ", ".join(type(each).__name__ for each in failure.exceptions[:_MOST_NAMED])
-    return ""
-
-
-def _chain(failure: BaseException | None) -> Iterator[BaseException]:
-    """What was raised, then what led to it."""
-    met: set[int] = set()
-    while failure is not None and id(failure) not in met and len(met) < _LONGEST_CHAIN:
-        met.add(id(failure))
-        yield failure
-        context = None if failure.__suppress_context__ else failure.__context__
-        failure = failure.__cause__ or context
-
-
 def _start_sentry(settings: Settings) -> None:
     sentry_sdk.init(
         dsn=settings.sentry_dsn,
@@ -159,7 +136,7 @@ def _send(failure: BaseException, tags: dict[str, str]) -> None:
         for name, value in tags.items():
             scope.set_tag(name, value)
         # A message differs from event to event, and is not sent: what broke where is the cause.
-        scope.fingerprint = [*(type(each).__name__ for each in _chain(failure)), place]
+        scope.fingerprint = [*(type(each).__name__ for each in chain(failure)), place]
         scope.capture_exception(failure)
 
 
@@ -169,7 +146,7 @@ def _before_send(event: Any, hint: dict[str, Any]) -> Any:
     if not values:
         return None
     failure = (hint.get("exc_info") or (None, None, None))[1]
-    messages = {type(each).__name__: _message_of(each) for each in _chain(failure)}
+    messages = {type(each).__name__: message_of(each) for each in chain(failure)}
     return {name: value for name, value in event.items() if name in _KEPT} | {
         "fingerprint": event.get("fingerprint"),
         "tags": {name: value for name, value in event.get("tags", {}).items() if name in _TAGS},
@@ -188,7 +165,7 @@ def _harmless(value: dict[str, Any], messages: dict[str, str]) -> dict[str, Any]
         "module": value.get("module"),
         "value": messages.get(value.get("type") or "", ""),
         "mechanism": _only(_KEPT_OF_MECHANISMS, value.get("mechanism")),
-        "stacktrace": {"frames": [_only(_KEPT_OF_FRAMES, each) for each in frames[-_MOST_FRAMES:]]},
+        "stacktrace": {"frames": [_only(_KEPT_OF_FRAMES, each) for each in frames[-MOST_FRAMES:]]},
     }
 
 
@@ -235,89 +212,5 @@ class _Reports(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Send the exception of another's line; ours come through `report`."""
         failure = record.exc_info[1] if record.exc_info else None
-        if failure is not None and not _is_ours(record):
+        if failure is not None and not is_ours(record):
             _send(failure, _common_tags | {"actor": record.name})
-
-
-class _Lines(logging.StreamHandler[Any]):
-    """Lines to stderr."""
-
-    def __init__(self) -> None:
-        super().__init__(sys.stderr)
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the library's name)
-        """Lose the line quietly; the library would print what went into it."""
-
-
-def _is_ours(record: logging.LogRecord) -> bool:
-    return record.name.partition(".")[0] in _OURS
-
-
-def _message(record: logging.LogRecord) -> str:
-    """Our own words in one line; of another's only the pattern, without what was put into it."""
-    if not _is_ours(record):
-        place = f"{record.name} ({record.module} line {record.lineno})"
-        return scrub(f"{place}: {record.msg}") if record.args else place
-    text = scrub(_own_message(record))
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
-
-
-def _own_message(record: logging.LogRecord) -> str:
-    if isinstance(record.msg, BaseException):
-        return words(record.msg)
-    pattern = str(record.msg)
-    if not record.args:
-        return pattern
-    given: Any = record.args
-    if isinstance(given, tuple):
-        given = tuple(map(_harmless_argument, given))
-    else:
-        given = {name: _harmless_argument(each) for name, each in given.items()}
-    try:
-        return str(pattern % given)
-    except (TypeError, ValueError, KeyError):
-        return pattern  # the arguments do not fit; which is no reason to lose the line
-
-
-def _harmless_argument(value: object) -> object:
-    is_foreign = isinstance(value, BaseException) and not isinstance(value, GatewayError)
-    return type(value).__name__ if is_foreign else value
-
-
-def _story(record: logging.LogRecord) -> str:
-    """The exception's chain, what came first first: where each was raised, and its words."""
-    failure = record.exc_info[1] if record.exc_info else None
-    told = [
-        "".join(traceback.format_list(traceback.extract_tb(each.__traceback__)[-_MOST_FRAMES:]))
-        + words(each)
-        for each in reversed(list(_chain(failure)))
-    ]
-    return scrub("\n".join(told))
-
-
-class _ConsoleLines(logging.Formatter):
-    """For a person at a terminal."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """One line, or several with a traceback."""
-        at = self.formatTime(record, "%H:%M:%S")
-        line = f"{at} {record.levelname:<7} {_message(record)}"
-        return f"{line}\n{_story(record)}" if record.exc_info else line
-
-
-class _JsonLines(logging.Formatter):
-    """For a machine."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """One JSON object."""
-        line = {
-            "at_ms": clock.now_ms(),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": _message(record),
-        }
-        if record.exc_info:
-            line["exception"] = _story(record)
-        return json.dumps(line, ensure_ascii=False)

@@ -48,6 +48,26 @@ class SealedField(peewee.BlobField):
         return None if value is None else vault().open(bytes(value))
 
 
+class SealedPayload(SealedField):
+    """A text that is encrypted at rest, and opened only when somebody reads it (`opened`).
+
+    So a row whose payload no key opens can still be loaded, counted and put aside.
+    """
+
+    def python_value(self, value: Any) -> bytes | None:  # type: ignore[override]
+        """Leave it sealed."""
+        return None if value is None else bytes(value)
+
+
+def opened(payload: bytes) -> str:
+    """A sealed payload in clear.
+
+    Raises:
+        UnreadableSecret: no key at hand opens it.
+    """
+    return vault().open(payload)
+
+
 class JSONField(peewee.TextField):
     """A small JSON value in a text column, the same on both databases."""
 

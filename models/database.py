@@ -237,6 +237,12 @@ def close_database() -> None:
         database.initialize(None)
 
 
+def close_connection() -> None:
+    """Close this thread's connection, if it has one: for a thread that is about to end."""
+    if database.obj is not None and not database.is_closed():
+        database.close()
+
+
 def is_postgres() -> bool:
     """Whether the open database is Postgres."""
     return isinstance(database.obj, Postgres)

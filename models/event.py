@@ -9,7 +9,7 @@ import peewee
 from core import clock
 from core.errors import ErrorCode
 from core.words import EventType, State
-from models.base import Model, SealedField
+from models.base import Model, SealedPayload, opened
 from models.database import locked, transaction
 
 RESCUE_MS = 10_000  # a step that was not heard of for this long is begun again
@@ -44,7 +44,7 @@ class Event(Model):
     address_hash = peewee.TextField(null=True)
     conversation_key = peewee.TextField(null=True)
     text_hash = peewee.TextField(null=True)
-    payload = SealedField()
+    payload = SealedPayload()
     part = peewee.IntegerField(default=0)  # the part of the text that goes out next
     tries = peewee.IntegerField(default=0)  # at the step in hand
     rescues = peewee.IntegerField(default=0)  # times the sweep has begun this step again
@@ -60,7 +60,7 @@ class Event(Model):
     @property
     def content(self) -> dict[str, Any]:
         """The payload: `to` (E.164 or null), `text`, `purpose`, and what came, in `body`."""
-        content: dict[str, Any] = orjson.loads(self.payload)
+        content: dict[str, Any] = orjson.loads(opened(self.payload))
         return content
 
     @property

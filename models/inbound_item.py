@@ -8,7 +8,7 @@ import peewee
 
 from core import clock
 from core.ids import new_id
-from models.base import Model, SealedField, vault
+from models.base import Model, SealedPayload, opened, vault
 from models.database import is_postgres, transaction
 
 RESCUE_MS = 10_000
@@ -32,11 +32,16 @@ class InboundItem(Model):
     instance_id = peewee.TextField()
     dedup_key = peewee.TextField()
     kind = peewee.TextField()
-    payload = SealedField()
+    payload = SealedPayload()
     state = peewee.TextField(default=ItemState.RECEIVED.value)
     tries = peewee.IntegerField(default=0)
     due_at_ms = peewee.BigIntegerField()
     received_at_ms = peewee.BigIntegerField()
+
+    @property
+    def content(self) -> bytes:
+        """What was told, as `schemas.meta` wrote it."""
+        return opened(self.payload).encode()
 
     @classmethod
     @transaction

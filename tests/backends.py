@@ -6,10 +6,8 @@ import base64
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,16 +20,18 @@ import models
 from core import clock
 from core.config import Settings
 from core.crypto import generate_keys
-from models.database import database, transaction
+from models.database import close_connection, database, transaction
 from workers import broker as brokers
 from workers import inbound, outbound  # noqa: F401 - declares the actors
 from workers.crew import Crew
 from workers.stage import Seats
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from collections.abc import Callable, Iterator
     from dramatiq.broker import Broker
 
-    from tests.servers import PostgresAt, RedisAt
+    from tests.servers import PostgresAt
 
 T = TypeVar("T")
 
@@ -179,7 +179,7 @@ def in_redis(url: str) -> bytes:
     """Every key and every value of a Redis database."""
     with redis.Redis.from_url(url) as client:
         kept = bytearray()
-        for key in client.keys():
+        for key in client.scan_iter():
             kept += key + b"\n" + _value(client, key) + b"\n"
         return bytes(kept)
 
@@ -244,9 +244,3 @@ def together(count: int, work: Callable[[int], T]) -> list[T]:
     if failures:
         raise failures[0]
     return [results[number] for number in range(count)]
-
-
-def close_connection() -> None:
-    """Close this thread's connection to the database, if it has one."""
-    if database.obj is not None and not database.obj.is_closed():
-        database.obj.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import orjson
 
@@ -14,7 +14,6 @@ from app.proof import Caller
 from app.webhooks.acceptance import Acceptance, accept
 from core import clock
 from core.ids import new_id
-from core.words import State
 from models import provisioning
 from models.account import Account
 from models.conversation import Conversation
@@ -24,6 +23,9 @@ from models.event import Event
 from models.idempotency import RepeatKeys
 from models.instance import Instance
 from models.integration import Integration
+
+if TYPE_CHECKING:
+    from core.words import State
 
 CUSTOMER = "+966500000001"
 TOKEN, APP_SECRET = "EAAtest", "test-app-secret"
@@ -115,7 +117,9 @@ class Site:
         """An accepted event that nobody has begun to work on."""
         return loaded(self.accept(**payload).event_id)
 
-    def event_in(self, state: State, *, columns: dict[str, Any] | None = None, **payload: Any) -> Event:
+    def event_in(
+        self, state: State, *, columns: dict[str, Any] | None = None, **payload: Any
+    ) -> Event:
         """An event that came this far, with further columns of its row set by hand."""
         event = self.event(**payload)
         change(event, state=state.value, **(columns or {}))
@@ -133,6 +137,7 @@ def copies(event: Event, count: int, **columns: Any) -> list[str]:
     """So many more events like this one; their ids, in order."""
     row = Event.select().where(Event.id == event.id).dicts().get()
     del row["seq"]
+    row["payload"] = orjson.dumps(event.content).decode()
     rows = [{**row, "id": new_id("evt"), **columns} for _ in range(count)]
     Event.insert_many(rows).execute()
     return [each["id"] for each in rows]

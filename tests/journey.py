@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from tests.factories import APP_SECRET, CUSTOMER, TOKEN, Site, loaded
 from workers import inbound, outbound
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from models.event import Event
 
 STEPS = {

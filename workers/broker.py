@@ -5,6 +5,7 @@ Actors are declared when their modules are imported, and bound to a real broker 
 
 import contextlib
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from dramatiq.middleware import Middleware, Pipelines, Retries
 
 from core import clock
 from core.config import Settings
+from models.database import close_connection
 
 OUTBOUND = "outbound"
 INBOUND = "inbound"
@@ -43,8 +45,15 @@ _WORKER_TIMEOUT_S = 5.0
 _FAILURES = (redis.RedisError, OSError)
 
 
+class _Connections(Middleware):
+    """A worker's thread takes its connection to the database along when it ends."""
+
+    def before_worker_thread_shutdown(self, _broker: Broker, _thread: threading.Thread) -> None:
+        close_connection()
+
+
 def _middleware() -> list[Middleware]:
-    return [Pipelines(), Retries(max_retries=0)]
+    return [Pipelines(), Retries(max_retries=0), _Connections()]
 
 
 declarations = StubBroker(middleware=_middleware())
@@ -139,12 +148,12 @@ class _WakefulConsumer(_RedisConsumer):
 
     def ack(self, message: MessageProxy) -> None:
         """Acknowledge; what Redis does not hear comes again, and its step finds nothing to do."""
-        with contextlib.suppress(*_FAILURES, dramatiq.errors.ConnectionError):
+        with contextlib.suppress(*_FAILURES, dramatiq.errors.BrokerConnectionError):
             super().ack(message)
 
     def nack(self, message: MessageProxy) -> None:
         """Reject, on the same terms."""
-        with contextlib.suppress(*_FAILURES, dramatiq.errors.ConnectionError):
+        with contextlib.suppress(*_FAILURES, dramatiq.errors.BrokerConnectionError):
             super().nack(message)
 
 

@@ -56,7 +56,7 @@ def _take_in(item: InboundItem) -> None:
 
 
 def _read(item: InboundItem) -> None:
-    told = meta.from_bytes(item.payload.encode())
+    told = meta.from_bytes(item.content)
     instance = Instance.get_by_id(item.instance_id)
     follow_up: list[tuple[str, State]] = []
     if isinstance(told, meta.InboundMessage):

@@ -27,7 +27,7 @@ from models.usage import Usage
 from workers import facts, policy
 from workers.policy import Outcome, Ruling
 from workers.providers import PROVIDERS, Backoff, ProviderError, Receipt, Sender, TextMessage
-from workers.stage import Seats, keeps_seat
+from workers.stage import Seats, is_early, keeps_seat
 from workers.text import parts
 
 LEASE_MS = 25_000
@@ -87,6 +87,9 @@ def settle(event: Event) -> Ticket | None:
     if ruling.outcome is not Outcome.ALLOW:
         if obey(event, State.READY, ruling):
             log_decision(event, "send", ruling)
+        return None
+    held = Event.hold(event.id)
+    if held is None or is_early(held):  # another message of this step has tried, and failed
         return None
     lease_until_ms = now + LEASE_MS
     if not event.move(State.READY, State.SENDING, lease_until_ms=lease_until_ms):

@@ -49,12 +49,14 @@ def stage(*, takes: State) -> Callable[[Step], Stage]:
     def declare(step: Step) -> Stage:
         def run(event_id: str) -> str:
             try:
-                event = Event.load(event_id)
-                if event is None or event.state != takes or _is_early(event):
-                    raise SkipMessage
-                _carry(step, event, takes)
+                _take(step, takes, event_id)
+            except (SkipMessage, dramatiq.Retry):
+                raise
             except DatabaseUnavailable as failure:
                 _log.warning("event %s: %s; the sweep begins again", event_id, failure)
+                raise SkipMessage from None
+            except Exception as failure:  # noqa: BLE001 (Dramatiq would put its words into Redis)
+                telemetry.report(failure, event_id=event_id, stage=takes.value)
                 raise SkipMessage from None
             return event_id
 
@@ -71,7 +73,15 @@ def stage(*, takes: State) -> Callable[[Step], Stage]:
     return declare
 
 
-def _is_early(event: Event) -> bool:
+def _take(step: Step, takes: State, event_id: str) -> None:
+    event = Event.load(event_id)
+    if event is None or event.state != takes or is_early(event):
+        raise SkipMessage
+    _carry(step, event, takes)
+
+
+def is_early(event: Event) -> bool:
+    """Whether an event that waits for a time is still to be left alone."""
     # Once the sweep has woken it, its time has come, and `due_at` says when to look after it.
     waits_for_a_time = event.waiting_for in {Waiting.SLOT, Waiting.PROVIDER} and not event.rescues
     return waits_for_a_time and event.due_at_ms > clock.now_ms() + _EARLY_MS

@@ -7,7 +7,7 @@ from core import clock, telemetry
 from core.config import Settings
 from core.words import State
 from models import backlog
-from models.database import DatabaseUnavailable, transaction
+from models.database import DatabaseUnavailable, close_connection, transaction
 from models.event import Event
 from models.idempotency import Idempotency
 from models.inbound_item import InboundItem
@@ -48,6 +48,7 @@ class Upkeep:
             except Exception as failure:  # noqa: BLE001 (upkeep must outlive whatever it meets)
                 telemetry.report(failure, actor="upkeep")
             self._stop.wait(self._interval_s)
+        close_connection()
 
     def _prune_now_and_then(self) -> None:
         if clock.monotonic() >= self._prune_at:

@@ -6,10 +6,12 @@ What a command needs is imported when it runs, so that the short ones start quic
 import os
 import sys
 from contextlib import redirect_stdout
+from types import TracebackType
 
 from app.cli import development, output, parser
 from app.cli.output import Answer
 from core.errors import GatewayError, UsageError
+from core.loglines import story
 
 _FAILED, _WRONG_USE, _INTERRUPTED, _NOBODY_READS = 1, 2, 130, 141
 
@@ -21,6 +23,7 @@ def main(arguments: list[str]) -> int:
     is one line on stderr; with `--json` it is the document on stdout too.
     """
     as_json = "--json" in arguments
+    sys.excepthook = _tell_without_values
     try:
         return _run(arguments, as_json=as_json)
     except UsageError as wrong:
@@ -52,6 +55,13 @@ def _fail(status: int, error: str, failure: GatewayError, *, as_json: bool) -> i
         output.write(Answer({"success": False, "error": error, "message": words}), as_json=True)
     print(f"gateway: {words}", file=sys.stderr)
     return status
+
+
+def _tell_without_values(
+    _kind: type[BaseException], failure: BaseException, _trace: TracebackType | None
+) -> None:
+    # A bug's traceback, without the words of others: a driver puts values into them.
+    print(story(failure), file=sys.stderr)
 
 
 def _let_go_of_stdout() -> None:

@@ -18,6 +18,7 @@ from app.watch import Watch
 from core import clock, telemetry
 from core.config import Settings
 from core.errors import UsageError
+from core.loglines import words
 from models.migrate import migrate as migrate_database
 from workers import broker as brokers
 from workers import outbound, upkeep  # noqa: F401 (declares the actors)
@@ -85,6 +86,7 @@ def worker(settings: Settings, queues: frozenset[str] = frozenset(brokers.QUEUES
 
 def migrate(settings: Settings) -> int:
     """Bring the database up to this code."""
+    telemetry.start(settings, "release")
     models.database.open_database(settings)
     try:
         applied = migrate_database()
@@ -136,7 +138,7 @@ class _Family:
         try:
             os._exit(_work(self._settings, self._queues))
         except BaseException as failure:  # noqa: BLE001 (the child must not return into the parent)
-            _say(f"worker: {telemetry.words(failure)}")
+            _say(f"worker: {words(failure)}")
             os._exit(1)
 
     def _stop(self) -> None:

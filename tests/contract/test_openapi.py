@@ -108,7 +108,7 @@ def test_the_webhook_does_what_the_document_says(
         statuses.add(holds(case, gateway))
 
     check()
-    assert statuses >= {200, 202, 400, 422}
+    assert statuses >= {202, 422}
 
 
 def test_a_message_to_a_customer_does_what_the_document_says(
@@ -129,7 +129,7 @@ def test_a_message_to_a_customer_does_what_the_document_says(
         statuses.add(holds(case, gateway))
 
     check()
-    assert statuses >= {200, 403}
+    assert statuses >= {200}
 
 
 def test_a_stranger_gets_what_the_document_says(document: dict[str, Any], gateway: Gateway) -> None:

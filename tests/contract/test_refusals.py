@@ -10,6 +10,7 @@ from core.errors import ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import ThreadPoolExecutor
 
     from tests.gateway import Gateway
     from tests.pbx import Pbx
@@ -150,17 +151,20 @@ def test_daily_message_limit_exceeded(gateway: Gateway, limit: str) -> None:
     assert len(pbx.received()) == 2
 
 
-def test_of_the_plan_s_hundred_messages_the_last_goes_out(gateway: Gateway) -> None:
+def test_a_limit_of_none_lets_nothing_out(gateway: Gateway) -> None:
     pbx = gateway.pbx(account={"daily_limit": 0})
     assert is_refused(pbx, 429, "daily_message_limit_exceeded")
 
 
-@pytest.mark.parametrize("holder", ["account", "instance", "integration"])
-def test_sending_throttled_when_a_pause_outlasts_the_message(gateway: Gateway, holder: str) -> None:
-    pause: dict[str, Any] = {"pause_reason": "by a test"}
-    settings = pause if holder == "integration" else {holder: pause}
-    pbx = gateway.pbx(validity_s=1, **settings)
-    assert is_refused(pbx, 429, "sending_throttled")
+def test_sending_throttled_when_a_pause_outlasts_the_message(
+    gateway: Gateway, crowd: ThreadPoolExecutor
+) -> None:
+    pause = {"pause_reason": "by a test"}
+    paused = [
+        gateway.pbx(validity_s=1, **settings)
+        for settings in (pause, {"account": pause}, {"instance": pause})
+    ]
+    assert all(crowd.map(lambda pbx: is_refused(pbx, 429, "sending_throttled"), paused))
 
 
 def test_gateway_send_failed(pbx: Pbx) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core import clock, telemetry
+from core import clock, loglines, telemetry
 from core.config import Settings
 from core.errors import ErrorCode, GatewayError, Refused
 
@@ -252,7 +252,7 @@ def test_pythons_warnings_are_told_without_their_words(begin: Callable[..., io.S
 def test_of_an_exception_the_type_is_left_and_words_of_ours(
     failure: BaseException, words: str
 ) -> None:
-    assert telemetry.words(failure) == words
+    assert loglines.words(failure) == words
 
 
 def test_ctrl_c_and_the_end_of_a_thread_are_no_failures(

@@ -109,7 +109,13 @@ def test_a_revived_event_begins_anew_with_its_whole_validity() -> None:
     clock.freeze(event.expires_at_ms + 1)
     assert loaded(event.id).revive()
     row = loaded(event.id)
-    assert (row.state, row.error, row.dead, row.tries, row.rescues) == ("received", None, False, 0, 0)
+    assert (row.state, row.error, row.dead, row.tries, row.rescues) == (
+        "received",
+        None,
+        False,
+        0,
+        0,
+    )
     assert row.finished_at_ms is None
     assert row.seated
     assert row.expires_at_ms == clock.now_ms() + validity_ms

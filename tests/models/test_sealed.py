@@ -45,7 +45,14 @@ def test_a_whole_journey_leaves_nothing_personal_in_database_or_queue(
         kept += in_redis(store.settings.redis_url)
         assert accepted.event_id.encode() in in_redis(store.settings.redis_url)
     assert deliveries(sent) == ["delivered"]
-    for personal in (CUSTOMER[1:], phone(2)[1:], "Haddock", "Blistering", "barnacles", "Thundering"):
+    for personal in (
+        CUSTOMER[1:],
+        phone(2)[1:],
+        "Haddock",
+        "Blistering",
+        "barnacles",
+        "Thundering",
+    ):
         assert personal.encode() not in kept
         assert base64.b64encode(personal.encode()).strip(b"=")[:-1] not in kept
     for confidential in (secret, TOKEN, APP_SECRET, wamid, "own-id-4711", "Sara"):

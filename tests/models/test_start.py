@@ -144,6 +144,6 @@ def test_all_of_a_transaction_is_kept_or_nothing() -> None:
         site.set_account(name="Other")
         raise ValueError
 
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         rename_and_fail()
     assert site.account.name == "Acme"

@@ -10,13 +10,12 @@ import pytest
 from core import clock
 from core.words import State
 from models.account import Account
-from models.customer import CustomerAlias, Customer, address_hash
-from models.database import transaction
+from models.customer import Customer, CustomerAlias, address_hash
+from models.database import close_connection, transaction
 from models.instance import Instance
 from models.integration import Integration
 from models.suppression import Kind, Suppression
 from models.usage import Usage
-from tests.backends import close_connection
 from tests.factories import CUSTOMER, NOON_MS, Site, a_site, copies, loaded, phone
 from tests.journey import walk
 from workers import facts

@@ -70,8 +70,6 @@ def test_an_item_taken_in_by_many_counts_once(journey: Journey) -> None:
     assert len(confirmations(journey)) == 1
 
 
-
-
 def test_a_message_opens_the_window_from_its_own_timestamp(journey: Journey) -> None:
     clock.freeze(NOON_MS + DAY_MS)
     at_s = (NOON_MS + DAY_MS - 3_600_000) // 1000

@@ -181,6 +181,16 @@ def test_two_who_settle_the_same_event_are_one_send(journey: Journey) -> None:
     assert attempts(event) == [None]
 
 
+def test_a_step_begun_before_another_failed_does_not_try_again_early(journey: Journey) -> None:
+    clock.freeze()
+    event, late = ready(journey), loaded_any(journey)
+    journey.faults({"error": 131016, "retry_after": 5})
+    assert step(event.id).waiting_for == "provider"
+    assert late.state == State.READY
+    assert sending.settle(late) is None
+    assert attempts(event) == ["failed"]
+
+
 def test_settling_takes_a_lease_that_outlives_the_send(journey: Journey) -> None:
     clock.freeze()
     event = ready(journey)

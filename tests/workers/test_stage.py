@@ -12,8 +12,9 @@ from dramatiq.middleware import SkipMessage
 from core import clock
 from core.words import State
 from models import backlog
+from models.database import DatabaseUnavailable
 from models.event import RESCUE_MS, Event
-from models.security_entry import SecurityEntry
+from models.usage import Usage
 from tests.backends import together
 from tests.factories import CUSTOMER, TEXT, change, loaded, phone
 from tests.journey import attempts, decisions, step, walk
@@ -150,8 +151,6 @@ def test_waiting_in_order_is_never_a_failed_try(journey: Journey) -> None:
 
 def use_up(journey: Journey) -> None:
     """Let the one unit of the day be in flight."""
-    from models.usage import Usage
-
     now = clock.now_ms()
     Usage.take(journey.site.account_id, journey.site.account.zone_at(now), now)
 
@@ -172,12 +171,10 @@ def test_a_database_that_is_away_leaves_the_row_to_the_sweep(
 
 
 def test_a_sweep_over_a_database_that_is_away_says_so(store: Store, journey: Journey) -> None:
-    from models.database import DatabaseUnavailable
-
-    journey.site.event()
+    event = journey.site.event()
     with store.away(), pytest.raises(DatabaseUnavailable):
         upkeep.sweep()
-    assert SecurityEntry.select().count() == 0
+    assert loaded(event.id).rescues == 0
 
 
 @pytest.mark.parametrize(
