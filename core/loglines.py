@@ -91,7 +91,7 @@ def _harmless_argument(value: object) -> object:
     return type(value).__name__ if is_foreign else value
 
 
-def account_of(failure: BaseException | None) -> str:
+def traceback_of(failure: BaseException | None) -> str:
     """An exception's chain, what came first first: where each was raised, and its words."""
     told = [
         "".join(traceback.format_list(traceback.extract_tb(each.__traceback__)[-MOST_FRAMES:]))
@@ -108,7 +108,7 @@ class ConsoleLines(logging.Formatter):
         """One line, or several with a traceback."""
         at = self.formatTime(record, "%H:%M:%S")
         line = f"{at} {record.levelname:<7} {_message(record)}"
-        return f"{line}\n{account_of(record.exc_info[1])}" if record.exc_info else line
+        return f"{line}\n{traceback_of(record.exc_info[1])}" if record.exc_info else line
 
 
 class JsonLines(logging.Formatter):
@@ -123,5 +123,5 @@ class JsonLines(logging.Formatter):
             "message": _message(record),
         }
         if record.exc_info:
-            line["exception"] = account_of(record.exc_info[1])
+            line["exception"] = traceback_of(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False)

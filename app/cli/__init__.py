@@ -11,7 +11,7 @@ from types import TracebackType
 from app.cli import development, output, parser
 from app.cli.output import Answer
 from core.errors import GatewayError, UsageError
-from core.loglines import account_of
+from core.loglines import traceback_of
 
 _FAILED, _WRONG_USE, _INTERRUPTED, _NOBODY_READS = 1, 2, 130, 141
 
@@ -61,7 +61,7 @@ def _tell_without_values(
     _kind: type[BaseException], failure: BaseException, _trace: TracebackType | None
 ) -> None:
     # A bug's traceback, without the words of others: a driver puts values into them.
-    print(account_of(failure), file=sys.stderr)
+    print(traceback_of(failure), file=sys.stderr)
 
 
 def _let_go_of_stdout() -> None:
