@@ -39,7 +39,7 @@ def create_app(
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=_dumps)
     app.add_route(WEBHOOK, webhook)
     app.add_route(STATUS, Status(proof))
-    app.add_sink(UnknownIntegration(webhook), r"/integrations/3cx/webhook/(?P<rest>.*)\Z")
+    app.add_sink(UnknownIntegration(webhook), r"/integrations/3cx/webhook/(?P<rest>(?s:.*))\Z")
     app.add_route(WHATSAPP, WhatsAppWebhook(directory))
     app.add_route("/healthz", Liveness())
     app.add_route("/readyz", Readiness(client))

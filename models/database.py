@@ -41,7 +41,10 @@ _FAILURES = (peewee.OperationalError, peewee.InterfaceError)
 def _as_unavailable() -> Iterator[None]:
     try:
         yield
-    except _FAILURES as failure:
+    except peewee.PeeweeException as failure:
+        # A damaged file has no class of its own.
+        if not isinstance(failure, _FAILURES) and type(failure) is not peewee.DatabaseError:
+            raise
         # The driver's words may hold values; its code tells as much.
         driver = failure.__cause__ or failure.__context__
         code = getattr(driver, "sqlstate", None) or getattr(driver, "sqlite_errorname", None)
@@ -154,6 +157,11 @@ class Sqlite(peewee.SqliteDatabase):
         self._jobs.put(job)
         return cast("R", job.outcome.result())
 
+    def rollback(self) -> None:
+        """Roll back, unless SQLite has done so itself, as it does on a full disk."""
+        if self.connection().in_transaction:
+            super().rollback()
+
     def shut_down(self) -> None:
         """Let the writer finish what waits, and end it."""
         self._jobs.put(None)
@@ -201,7 +209,9 @@ class Sqlite(peewee.SqliteDatabase):
         try:
             with self.savepoint():
                 return job.work(), None
-        except Exception as failure:  # noqa: BLE001 (it belongs to the thread that asked)
+        except Exception as failure:
+            if not self.connection().in_transaction:
+                raise  # SQLite rolled back what the others did, too: they must all hear of it
             return None, failure
 
 

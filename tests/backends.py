@@ -27,8 +27,9 @@ from workers.crew import Crew
 from workers.stage import Seats
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from dramatiq.broker import Broker
 
     from tests.servers import PostgresAt
@@ -113,7 +114,11 @@ def _let_in(url: str, *, enter: bool) -> None:
 
 
 def _tables_of(connection: psycopg.Connection[Any]) -> list[str]:
-    listed = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    """The youngest first, so that who refers to somebody comes before whom."""
+    listed = connection.execute(
+        "SELECT relname FROM pg_class "
+        "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY oid DESC"
+    )
     return [name for (name,) in listed.fetchall()]
 
 
@@ -129,12 +134,13 @@ def migrated_postgres(postgres_server: PostgresAt) -> Iterator[str]:
 
 
 def _empty(url: str) -> None:
+    # Rows are few: deleting them is ten times as fast as TRUNCATE, which makes new files.
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("SET lock_timeout = '10s'")
-        names = [name for name in _tables_of(connection) if name != "schema_migration"]
-        tables = sql.SQL(", ").join(map(sql.Identifier, names))
-        connection.execute(sql.SQL("TRUNCATE {}").format(tables))
-        connection.execute("INSERT INTO revision (id, number) VALUES (1, 1)")
+        tables = [name for name in _tables_of(connection) if name != "schema_migration"]
+        statements = [sql.SQL("SET lock_timeout = '10s'")]
+        statements += [sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) for name in tables]
+        statements += [sql.SQL("INSERT INTO revision (id, number) VALUES (1, 1)")]
+        connection.execute(sql.SQL(";").join(statements))
 
 
 @pytest.fixture
@@ -185,7 +191,7 @@ def in_redis(url: str) -> bytes:
 
 
 def _value(client: redis.Redis, key: bytes) -> bytes:
-    read: dict[bytes, Callable[[], Any]] = {
+    read: dict[Any, Callable[[], Any]] = {
         b"string": lambda: [client.get(key)],
         b"list": lambda: client.lrange(key, 0, -1),
         b"hash": lambda: [part for pair in client.hgetall(key).items() for part in pair],

@@ -5,25 +5,26 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.backends import broker, migrated_postgres, store
 from tests.gateway import Gateway
-from tests.journey import a_journey
+from tests.journey import a_journey, whatsapp
 from tests.servers import Postgres, PostgresAt, Redis, RedisAt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from dramatiq.broker import Broker
 
+    from app.sandbox import Sandbox
     from tests.backends import Store
     from tests.journey import Journey
     from tests.pbx import Pbx
 
-__all__ = ["broker", "migrated_postgres", "store"]
+__all__ = ["broker", "migrated_postgres", "store", "whatsapp"]
 
 # Failed authentications slow an address down, and all of a run's come from one.
 _PATIENT = {"FAILURES_BEFORE_SLOWDOWN": "100000"}
@@ -90,6 +91,16 @@ def gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
     return start_gateway(**_PATIENT)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, Any, Any]:
+    """Show what the gateway's processes printed, beside a test of theirs that failed."""
+    report = yield
+    for running in getattr(item, "funcargs", {}).values():
+        if report.failed and isinstance(running, Gateway):
+            report.sections.append(("the gateway said", running.said()))
+    return report
+
+
 @pytest.fixture
 def pbx(gateway: Gateway) -> Pbx:
     """A phone system with an integration that nobody has used yet."""
@@ -97,8 +108,8 @@ def pbx(gateway: Gateway) -> Pbx:
 
 
 @pytest.fixture
-def journey(store: Store, broker: Broker) -> Iterator[Journey]:  # noqa: ARG001 - both are open
+def journey(store: Store, broker: Broker, whatsapp: Sandbox) -> Iterator[Journey]:  # noqa: ARG001 - all three are up
     """A site on each back end, whose customer has just written, with WhatsApp behind it."""
-    with a_journey() as on_its_way:
+    with a_journey(whatsapp) as on_its_way:
         on_its_way.wrote()
         yield on_its_way

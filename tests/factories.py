@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -135,7 +135,7 @@ def change(event: Event, **columns: Any) -> None:
 @transaction
 def copies(event: Event, count: int, **columns: Any) -> list[str]:
     """So many more events like this one; their ids, in order."""
-    row = Event.select().where(Event.id == event.id).dicts().get()
+    row: dict[str, Any] = next(iter(Event.select().where(Event.id == event.id).dicts()))
     del row["seq"]
     row["payload"] = orjson.dumps(event.content).decode()
     rows = [{**row, "id": new_id("evt"), **columns} for _ in range(count)]

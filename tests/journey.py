@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import dramatiq
+import pytest
 from dramatiq.middleware import SkipMessage
 
 from app.sandbox import Number, Sandbox, envelope
@@ -25,6 +26,7 @@ from workers import inbound, outbound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from models.event import Event
 
 STEPS = {
@@ -78,7 +80,13 @@ class Journey:
 
     def received(self) -> list[str]:
         """The texts that WhatsApp took, in order."""
-        return [entry["text"] for entry in self.sandbox.phones.received()]
+        return [entry["text"] for entry in self.taken()]
+
+    def taken(self) -> list[dict[str, Any]]:
+        """What WhatsApp took of this number, in order."""
+        number_id = self.number.phone_number_id
+        received = self.sandbox.phones.received()
+        return [entry for entry in received if entry["phone_number_id"] == number_id]
 
     def faults(self, *rules: dict[str, Any]) -> None:
         """Tell WhatsApp how to fail, one message after the other."""
@@ -101,11 +109,10 @@ class Journey:
     def status_of(self, event: Event, status: str, *, part: int = 0, fails: int = 0) -> list[str]:
         """Meta tells how far a part has come; it is known by our own correlation."""
         correlation = f"{event.id}:{part}"
-        taken = self.sandbox.phones.received()
         wamid = next(
             (
                 entry["message_id"]
-                for entry in taken
+                for entry in self.taken()
                 if entry["biz_opaque_callback_data"] == correlation
             ),
             None,
@@ -137,18 +144,26 @@ def keep(site: Site, raw: bytes) -> list[str]:
     )
 
 
-@contextmanager
-def a_journey(**columns: Any) -> Iterator[Journey]:
-    """A new site, and WhatsApp behind it; the columns are the account's."""
+@pytest.fixture(scope="session")
+def whatsapp() -> Iterator[Sandbox]:
+    """The run's WhatsApp, for all sites of the tests in this process."""
     sandbox = Sandbox()
     sandbox.start()
+    yield sandbox
+    sandbox.stop()
+
+
+@contextmanager
+def a_journey(sandbox: Sandbox, **columns: Any) -> Iterator[Journey]:
+    """A new site on this WhatsApp; the columns are the account's."""
     site = factories.a_site(sandbox.base_url, **columns)
     number = Number(site.phone_number_id, "+966110000000", TOKEN, APP_SECRET, _NOBODY)
     sandbox.register(number)
     try:
         yield Journey(site, sandbox, number)
     finally:
-        sandbox.stop()
+        sandbox.faults.set([])
+        del sandbox.numbers[number.phone_number_id]
 
 
 def deliveries(event: Event) -> list[str]:

@@ -69,7 +69,7 @@ def _facts(
     return Facts(
         now_ms=now,
         event_type=event.event_type,
-        confirms_opt_out=event.event_type == EventType.OPT_OUT_CONFIRMATION,
+        confirms_opt_out=_is_confirmation(event),
         module_enabled=account.module_enabled,
         outbound_enabled=integration is None or (integration.enabled and integration.outbound),
         suppression=Suppression.of(account.id, address),
@@ -82,6 +82,11 @@ def _facts(
         in_flight=_in_flight(account.id),
         **content,
     )
+
+
+def _is_confirmation(event: Event) -> bool:
+    # Nobody outside can make one: what comes in by an integration never passes an opt-out.
+    return event.event_type == EventType.OPT_OUT_CONFIRMATION and event.integration_id is None
 
 
 def _pauses(

@@ -8,10 +8,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import IO, Any
 
 import models
 from app.cli import demo
+from app.cli.session import saying_which
 from app.door import create_app
 from app.server import Server, stop_on_signals
 from app.watch import Watch
@@ -89,7 +90,8 @@ def migrate(settings: Settings) -> int:
     telemetry.start(settings, "release")
     models.database.open_database(settings)
     try:
-        applied = migrate_database()
+        with saying_which(settings):
+            applied = migrate_database()
     finally:
         models.database.close_database()
     print("\n".join(f"applied {name}" for name in applied) or "Nothing to migrate.")
@@ -157,7 +159,8 @@ def _open(
 ) -> Any:
     telemetry.start(settings, component)
     stack.callback(telemetry.stop)
-    models.start(settings, migrating=migrating)
+    with saying_which(settings):
+        models.start(settings, migrating=migrating)
     stack.callback(models.stop)
     Seats.per_account = settings.account_seats
     return brokers.connect(settings, working=working)
@@ -191,8 +194,7 @@ def _alone(settings: Settings) -> Iterator[None]:
     if settings.database_url:
         yield
         return
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (settings.data_dir / "up.lock").open("w") as lock:
+    with _lock_file(settings) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -201,6 +203,17 @@ def _alone(settings: Settings) -> Iterator[None]:
                 "Stop it, or choose another folder with --data-dir."
             ) from None
         yield
+
+
+def _lock_file(settings: Settings) -> IO[str]:
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return (settings.data_dir / "up.lock").open("w")
+    except OSError as failure:
+        raise UsageError(
+            f"DATA_DIR is '{settings.data_dir}', and it cannot be written to: {failure.strerror}. "
+            "Choose another folder with --data-dir."
+        ) from None
 
 
 def _say(words: str) -> None:

@@ -43,24 +43,37 @@ def opened(options: Namespace) -> Iterator[Settings]:
         DatabaseUnavailable: it cannot be used; the words say which one and why.
         NotMigrated: a server's database waits for `gateway migrate`.
     """
-    import peewee
-
     import models
-    from models.database import DatabaseUnavailable
 
     logging.getLogger().addHandler(logging.NullHandler())
     settings = settings_of(options)
     try:
-        models.start(settings, migrating=not settings.database_url)
-        yield settings
+        with saying_which(settings):
+            models.start(settings, migrating=not settings.database_url)
+            yield settings
+    finally:
+        models.stop()
+
+
+@contextmanager
+def saying_which(settings: Settings) -> Iterator[None]:
+    """Let a failure of the database come out with words that say which one it is.
+
+    Raises:
+        DatabaseUnavailable: for whatever the database's driver raised within.
+    """
+    import peewee
+
+    from models.database import DatabaseUnavailable
+
+    try:
+        yield
     except DatabaseUnavailable as failure:
         if failure.__cause__ is None:
             raise
         raise DatabaseUnavailable(words_of(settings, failure.__cause__)) from None
     except peewee.PeeweeException as failure:
         raise DatabaseUnavailable(words_of(settings, failure)) from None
-    finally:
-        models.stop()
 
 
 def words_of(settings: Settings, failure: BaseException) -> str:

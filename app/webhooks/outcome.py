@@ -10,6 +10,7 @@ import falcon
 from core import clock
 from core.errors import ErrorCode
 from core.words import State
+from models.decision import Decision
 from models.delivery import FAILED, Delivery
 from models.event import Event
 
@@ -85,6 +86,20 @@ class Waiting:
         return None
 
 
+def _details(event: Event) -> dict[str, Any]:
+    details: dict[str, Any] = {"event_id": event.id, "reason": event.reason}
+    decision = (
+        Decision.select(Decision.saw)
+        .where(Decision.event_id == event.id, Decision.code == event.error)
+        .order_by(Decision.id.desc())
+        .first()
+    )
+    for name, value in (decision.saw if decision else {}).items():
+        if name.endswith(("_limit", "_used")):
+            details[name.rpartition("_")[2]] = value
+    return details
+
+
 def answer(resp: falcon.Response, event: Event, *, duplicate: bool) -> None:
     """Answer a caller who waited: the status, or the refusal with its own HTTP status."""
     if event.state == State.REFUSED and event.error:
@@ -94,7 +109,7 @@ def answer(resp: falcon.Response, event: Event, *, duplicate: bool) -> None:
             "success": False,
             "error": code.value,
             "message": code.message,
-            "details": {"event_id": event.id, "reason": event.reason},
+            "details": _details(event),
         }
     else:
         resp.status = 200

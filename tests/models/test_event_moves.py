@@ -49,8 +49,7 @@ def test_who_comes_too_late_changes_nothing(step: object) -> None:
 
 
 def _row(event: Event) -> dict[str, object]:
-    row: dict[str, object] = Event.select().where(Event.id == event.id).dicts().get()
-    return row
+    return dict(loaded(event.id).__data__)
 
 
 @pytest.mark.usefixtures("store")

@@ -38,7 +38,7 @@ def test_a_whole_journey_leaves_nothing_personal_in_database_or_queue(
     journey.customer_says("Thundering typhoons")
     journey.customer_says("STOP")
     Suppression.add(journey.site.account_id, CUSTOMER, Kind.BLOCK, source="test")
-    wamid = journey.sandbox.phones.received()[0]["message_id"]
+    wamid = journey.taken()[0]["message_id"]
 
     kept = store.everything()
     if store.settings.redis_url:

@@ -37,9 +37,8 @@ class Bell:
     def __init__(self, broker: Broker) -> None:
         self.rung: list[float] = []
         self._broker = broker
-        self._actor: dramatiq.Actor[..., Any] = dramatiq.actor(
-            self._ring, actor_name="ring", broker=broker, queue_name=OUTBOUND
-        )
+        declare = dramatiq.actor(actor_name="ring", broker=broker, queue_name=OUTBOUND)
+        self._actor: dramatiq.Actor[..., Any] = declare(self._ring)
 
     def _ring(self) -> None:
         self.rung.append(clock.monotonic())

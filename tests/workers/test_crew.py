@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from dramatiq.broker import Broker
 
+    from app.sandbox import Sandbox
     from tests.backends import Store
     from tests.journey import Journey
 
@@ -207,9 +208,11 @@ SERVERS = pytest.mark.parametrize("back_end", ["servers"], indirect=True)
 
 @SERVERS
 @pytest.mark.usefixtures("store")
-def test_what_is_accepted_while_redis_is_away_is_sent_when_it_is_back(own_redis: Redis) -> None:
+def test_what_is_accepted_while_redis_is_away_is_sent_when_it_is_back(
+    own_redis: Redis, whatsapp: Sandbox
+) -> None:
     url = own_redis.url(1)
-    with connected(settings(REDIS_URL=url)) as broker, a_journey() as journey:
+    with connected(settings(REDIS_URL=url)) as broker, a_journey(whatsapp) as journey:
         journey.wrote()
         with working(settings(), broker):
             own_redis.stop()
@@ -225,9 +228,9 @@ def test_what_is_accepted_while_redis_is_away_is_sent_when_it_is_back(own_redis:
 
 @SERVERS
 @pytest.mark.usefixtures("store")
-def test_a_redis_that_forgets_on_the_way_costs_nothing(own_redis: Redis) -> None:
+def test_a_redis_that_forgets_on_the_way_costs_nothing(own_redis: Redis, whatsapp: Sandbox) -> None:
     url = own_redis.url(1)
-    with connected(settings(REDIS_URL=url)) as broker, a_journey() as journey:
+    with connected(settings(REDIS_URL=url)) as broker, a_journey(whatsapp) as journey:
         journey.wrote()
         with working(settings(), broker):
             journey.faults({"delay_ms": 300})

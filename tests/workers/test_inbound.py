@@ -200,7 +200,7 @@ def test_a_failed_message_stays_failed(journey: Journey) -> None:
 
 def test_a_status_without_our_correlation_is_known_by_its_message(journey: Journey) -> None:
     event = journey.send()
-    (entry,) = journey.sandbox.phones.received()
+    (entry,) = journey.taken()
     message = journey.sandbox.phones.find(entry["message_id"])
     assert message is not None
     message.callback = None
@@ -210,7 +210,7 @@ def test_a_status_without_our_correlation_is_known_by_its_message(journey: Journ
 
 def test_a_status_cannot_reach_a_message_of_another_number(journey: Journey) -> None:
     event = journey.send()
-    (entry,) = journey.sandbox.phones.received()
+    (entry,) = journey.taken()
     message = journey.sandbox.phones.find(entry["message_id"])
     assert message is not None
     kept = keep(a_site(), envelope.status(journey.number, message, message.status.READ))
@@ -221,7 +221,7 @@ def test_a_status_cannot_reach_a_message_of_another_number(journey: Journey) -> 
 @pytest.mark.parametrize("correlation", ["", "evt:0", "x:y", ":", "evt_x:99999", "٣:٣"])
 def test_a_correlation_that_is_not_ours_breaks_nothing(journey: Journey, correlation: str) -> None:
     event = journey.send()
-    (entry,) = journey.sandbox.phones.received()
+    (entry,) = journey.taken()
     message = journey.sandbox.phones.find(entry["message_id"])
     assert message is not None
     message.callback = correlation

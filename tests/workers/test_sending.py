@@ -9,6 +9,7 @@ import pytest
 
 from core import clock
 from core.words import State
+from models import provisioning
 from models.customer import address_hash
 from models.delivery import Delivery
 from models.event import UNCERTAIN_HOLD_MS, Event
@@ -47,7 +48,7 @@ def test_a_message_that_whatsapp_took_is_sent_and_counted(journey: Journey) -> N
 
 def test_whatsapp_gets_the_number_with_its_plus_and_our_correlation(journey: Journey) -> None:
     event = journey.send(to="0500000001")
-    (entry,) = journey.sandbox.phones.received()
+    (entry,) = journey.taken()
     assert entry["to"] == CUSTOMER
     assert entry["biz_opaque_callback_data"] == f"{event.id}:0"
 
@@ -135,7 +136,7 @@ def test_an_unknown_failure_is_tried_three_times_and_then_refused(journey: Journ
 
 def test_an_unreachable_whatsapp_is_tried_again(journey: Journey) -> None:
     clock.freeze()
-    journey.sandbox.stop()
+    provisioning.change_instance(journey.site.instance_id, {"base_url": "http://127.0.0.1:9"})
     event = journey.send()
     assert (event.state, event.waiting_for) == ("ready", "provider")
     assert journey.used() == (0, 0)
@@ -405,7 +406,7 @@ def test_a_long_text_goes_out_as_parts_in_order(journey: Journey) -> None:
     assert journey.received() == ["one " * 1_024, "two " * 1_024, "three"]
     assert deliveries(event) == ["accepted"] * 3
     assert journey.used() == (3, 3)
-    callbacks = [each["biz_opaque_callback_data"] for each in journey.sandbox.phones.received()]
+    callbacks = [each["biz_opaque_callback_data"] for each in journey.taken()]
     assert callbacks == [f"{event.id}:{part}" for part in range(3)]
 
 
@@ -462,7 +463,7 @@ def test_a_revived_message_gets_a_delivery_of_its_own(journey: Journey) -> None:
 
 def test_a_message_id_is_kept_to_find_the_message_by(journey: Journey) -> None:
     event = journey.send()
-    (entry,) = journey.sandbox.phones.received()
+    (entry,) = journey.taken()
     (delivery,) = Delivery.select().where(Delivery.event_id == event.id)
     assert delivery.message_id == entry["message_id"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.journey import Journey
 
 
-def ready(journey: Journey, **payload: object) -> Event:
+def ready(journey: Journey, **payload: Any) -> Event:
     """An event that the policy has allowed and that has its slot."""
     event = walk(journey.site.accept(**payload).event_id, to=State.READY)
     assert event.state == State.READY
