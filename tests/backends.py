@@ -19,7 +19,8 @@ from psycopg import sql
 import models
 from core import clock
 from core.config import Settings
-from core.crypto import generate_keys
+from core.crypto import Vault, generate_keys
+from models.base import use_vault, vault
 from models.database import close_connection, database, transaction
 from workers import broker as brokers
 from workers import inbound, outbound  # noqa: F401 - declares the actors
@@ -32,12 +33,18 @@ if TYPE_CHECKING:
 
     from dramatiq.broker import Broker
 
-    from tests.servers import PostgresAt
+    from tests.servers import PostgresAt, RedisAt
 
 T = TypeVar("T")
 
 ENCRYPTION_KEY, HASH_KEY = generate_keys()
 _KEYS = {"ENCRYPTION_KEYS": ENCRYPTION_KEY, "HASH_KEY": HASH_KEY}
+_SEATS = Seats.per_account
+# Who refers to somebody comes before whom.
+_YOUNGEST_FIRST = """
+    SELECT relname::text FROM pg_class
+    WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY oid DESC
+"""
 _REDIS_DB = 1  # the gateways that other tests run have the first
 
 
@@ -114,50 +121,64 @@ def _let_in(url: str, *, enter: bool) -> None:
 
 
 def _tables_of(connection: psycopg.Connection[Any]) -> list[str]:
-    """The youngest first, so that who refers to somebody comes before whom."""
-    listed = connection.execute(
-        "SELECT relname FROM pg_class "
-        "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY oid DESC"
-    )
+    listed = connection.execute(_YOUNGEST_FIRST)
     return [name for (name,) in listed.fetchall()]
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A migrated Postgres that stays open between tests, for opening takes longer than most."""
+
+    settings: Settings
+    opened: Any
+    vault: Vault
+
+    def bind(self) -> None:
+        """Let the models use it, emptied."""
+        database.initialize(self.opened)
+        use_vault(self.vault)
+        tables = [name for (name,) in self.opened.execute_sql(_YOUNGEST_FIRST).fetchall()]
+        statements = ["SET lock_timeout = '10s'"]
+        statements += [f"DELETE FROM {name}" for name in tables if name != "schema_migration"]  # noqa: S608 - our names
+        statements += ["INSERT INTO revision (id, number) VALUES (1, 1)", "RESET lock_timeout"]
+        self.opened.execute_sql(";".join(statements))
+
+    @staticmethod
+    def release() -> None:
+        """Let the models use another."""
+        database.initialize(None)
+        use_vault(None)
+
+
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres_server: PostgresAt) -> Iterator[str]:
-    """The URL of a database that this run's in-process tests share, one after the other."""
+def migrated_postgres(postgres_server: PostgresAt, redis_server: RedisAt) -> Iterator[Opened]:
+    """A database that this run's in-process tests share, one after the other."""
     name = f"gateway_{secrets.token_hex(6)}"
     url = postgres_server.create_database(name)
-    models.start(settings(DATABASE_URL=url), migrating=True)
-    models.stop()
-    yield url
+    servers = settings(DATABASE_URL=url, REDIS_URL=redis_server.url(_REDIS_DB))
+    models.start(servers, migrating=True)
+    kept = Opened(servers, database.obj, vault())
+    kept.release()
+    yield kept
+    kept.opened.shut_down()
     postgres_server.drop_database(name)
-
-
-def _empty(url: str) -> None:
-    # Rows are few: deleting them is ten times as fast as TRUNCATE, which makes new files.
-    with psycopg.connect(url, autocommit=True) as connection:
-        tables = [name for name in _tables_of(connection) if name != "schema_migration"]
-        statements = [sql.SQL("SET lock_timeout = '10s'")]
-        statements += [sql.SQL("DELETE FROM {}").format(sql.Identifier(name)) for name in tables]
-        statements += [sql.SQL("INSERT INTO revision (id, number) VALUES (1, 1)")]
-        connection.execute(sql.SQL(";").join(statements))
 
 
 @pytest.fixture
 def store(back_end: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """An empty database, open, on each back end."""
-    variables = {"DATA_DIR": str(tmp_path / "data")}
     if back_end == "servers":
-        url = request.getfixturevalue("migrated_postgres")
-        _empty(url)
-        redis_url = request.getfixturevalue("redis_server").url(_REDIS_DB)
-        variables |= {"DATABASE_URL": url, "REDIS_URL": redis_url}
-    opened = settings(**variables)
-    models.start(opened, migrating=True)
-    yield Store(opened)
-    models.stop()
+        kept: Opened = request.getfixturevalue("migrated_postgres")
+        kept.bind()
+        yield Store(kept.settings)
+        kept.release()
+    else:
+        embedded = settings(DATA_DIR=str(tmp_path / "data"))
+        models.start(embedded, migrating=True)
+        yield Store(embedded)
+        models.stop()
     clock.reset()
-    Seats.per_account = opened.account_seats
+    Seats.per_account = _SEATS
 
 
 @pytest.fixture

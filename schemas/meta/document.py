@@ -13,7 +13,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 _LONGEST_INTEGER = 18
 
 
-class MalformedWebhook(ValueError):  # noqa: N818 - the name says what is wrong
+class MalformedWebhook(ValueError):
     """The body is not a JSON object."""
 
 

@@ -112,7 +112,7 @@ def test_each_part_is_a_message_of_the_limit(gateway: Gateway) -> None:
     pbx = gateway.pbx(account={"daily_limit": 2})
     refused = pbx.outcome(pbx.reply(message_text="x" * 10_000))
     assert refused.refusal == (429, "daily_message_limit_exceeded")
-    assert refused.json["details"]["limit"] == refused.json["details"]["used"]
+    assert refused.json()["details"]["limit"] == refused.json()["details"]["used"]
     assert len(pbx.received()) == 2
 
 
