@@ -157,6 +157,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
 
     def request_stop(self) -> None:
         """Have `serve` drain and return; safe from a signal handler and from any thread."""
+        if self._stopping.is_set():
+            return  # the trigger may be closed by now, and a drain is not to be broken off
         self._stopping.set()
         self.pull_trigger()
 

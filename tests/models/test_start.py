@@ -32,6 +32,7 @@ from core.config import Settings
 from models.database import open_database
 from models.migrate import migrate
 open_database(Settings.from_environment(dict(pair.split("=", 1) for pair in sys.argv[1:])))
+print("ready", flush=True)
 sys.stdin.read(1)
 print(",".join(migrate()) or "nothing")
 """
@@ -59,6 +60,9 @@ def test_two_that_migrate_at_once_do_it_once(empty: dict[str, str]) -> None:
         )
         for _ in range(3)
     ]
+    for each in migrating:
+        assert each.stdout is not None
+        assert each.stdout.readline() == "ready\n"
     for each in migrating:
         assert each.stdin is not None
         each.stdin.write("!")

@@ -67,6 +67,8 @@ def test_a_slot_beyond_the_validity_is_refused_at_once(journey: Journey) -> None
     states = [loaded(event.id).state for event in events]
     assert states == ["sent"] * 45 + ["refused"]
     assert loaded(events[-1].id).error == "sending_throttled"
+    clock.freeze(NOON_MS + 6_000)
+    assert journey.send().state == State.SENT
 
 
 def test_what_a_pause_outlasts_ends_throttled(journey: Journey) -> None:

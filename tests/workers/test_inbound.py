@@ -191,6 +191,13 @@ def test_statuses_go_forward_only(journey: Journey) -> None:
     assert loaded(event.id).state == State.SENT
 
 
+def test_a_failure_takes_nothing_back_that_was_delivered(journey: Journey) -> None:
+    event = journey.send()
+    journey.status_of(event, "delivered")
+    journey.status_of(event, "failed", fails=131026)
+    assert deliveries(event) == ["delivered"]
+
+
 def test_a_failed_message_stays_failed(journey: Journey) -> None:
     event = journey.send()
     journey.status_of(event, "failed", fails=131026)

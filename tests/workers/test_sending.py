@@ -298,6 +298,7 @@ def test_the_end_of_a_lease_wakes_the_next_of_the_conversation(journey: Journey)
     second = journey.send(message_text="next")
     assert second.waiting_for == "turn"
     sweep_later(25_000)
+    assert loaded(second.id).seated
     second = walk(second.id)
     assert second.waiting_for == "turn"
     assert second.due_at_ms == clock.now_ms() + UNCERTAIN_HOLD_MS
