@@ -98,8 +98,11 @@ class Directory:
                 self._entries.move_to_end(key)
                 found: T = self._entries[key]
                 return found
+            revision = self._revision
         found = load(name)
         with self._lock:
+            if revision != self._revision:
+                return found  # it may have been read before the change that emptied the rest
             self._entries[key] = found
             while len(self._entries) > _KEPT_AT_MOST:
                 self._entries.popitem(last=False)

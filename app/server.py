@@ -141,7 +141,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             )
             super().__init__(app, adj=adjustments, sockinfo=_first_v4(adjustments.listen))
         except (OSError, ValueError) as failure:
-            why = getattr(failure, "strerror", None) or str(failure)
+            why = (getattr(failure, "strerror", None) or str(failure)).rstrip(".")
             raise UsageError(
                 f"Cannot listen on {host} port {port}: {why}. "
                 "Choose another with HOST and PORT, or --host and --port."

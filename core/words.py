@@ -34,6 +34,7 @@ class EventType(StrEnum):
 
 
 PUBLISHED_TYPES = frozenset(EventType) - {EventType.OPT_OUT_CONFIRMATION}
+REPLIES = frozenset({EventType.OUTBOUND_MESSAGE, EventType.INBOUND_REPLY})
 CALL_EVENTS = frozenset(
     {
         EventType.MISSED_CALL,

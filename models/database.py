@@ -34,7 +34,8 @@ class DatabaseUnavailable(GatewayError):
     """The database could not be reached, or failed; nothing of the transaction was kept."""
 
 
-_FAILURES = (peewee.OperationalError, peewee.InterfaceError)
+# InternalError is what a server that has become a standby says of a write.
+_FAILURES = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError)
 
 
 @contextlib.contextmanager

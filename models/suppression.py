@@ -49,16 +49,20 @@ class Suppression(Model):
     @classmethod
     @transaction
     def add(cls, account_id: str, address: str, kind: Kind, source: str) -> bool:
-        """Suppress an address (E.164 or user id); True when it was not so before.
+        """Suppress an address (E.164 or user id); True when its person was not so before.
 
         Takes the account's lock, as the move to `sending` does: a send that is settled after this
         commit sees it.
         """
         locked(Account.select(Account.id).where(Account.id == account_id)).first()
+        hashed = address_hash(account_id, address)
+        everywhere = cls.address_hash.in_(CustomerAlias.all_of(account_id, hashed))
+        was_so = cls.select().where(cls.account == account_id, everywhere, cls.kind == kind.value)
+        is_new = not was_so.exists()
         added: Any = (
             cls.insert(
                 account=account_id,
-                address_hash=address_hash(account_id, address),
+                address_hash=hashed,
                 kind=kind.value,
                 source=source,
                 phone=address,
@@ -68,7 +72,7 @@ class Suppression(Model):
             .as_rowcount()
             .execute()
         )
-        return bool(added)
+        return is_new and bool(added)
 
     @classmethod
     @transaction

@@ -12,7 +12,6 @@ from models.slot import Slot
 from workers import facts, policy, sending
 from workers.policy import Outcome, Ruling
 from workers.stage import stage
-from workers.text import text_hash
 
 
 def begin(event_id: str) -> None:
@@ -37,8 +36,7 @@ def validate(event: Event) -> None:
     elif not content["text"]:
         event.refuse(State.RECEIVED, ErrorCode.MISSING_MESSAGE_TEXT)
     else:
-        counted = None if event.event_type == EventType.TEST else text_hash(event, content["text"])
-        event.move(State.RECEIVED, State.VALID, text_hash=counted)
+        event.move(State.RECEIVED, State.VALID)
 
 
 @stage(takes=State.VALID)

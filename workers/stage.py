@@ -115,6 +115,9 @@ def _too_late(event: Event) -> ErrorCode:
 
 
 def _stumble(event: Event, takes: State, failure: Exception) -> None:
+    now_so = Event.load(event.id)
+    if now_so is not None:
+        event.become(now_so)  # what a transaction set that was rolled back is not so
     if event.state != takes:
         _report(event, takes, failure)
         raise SkipMessage  # a lease runs, and the sweep looks after it

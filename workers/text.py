@@ -3,7 +3,6 @@
 import unicodedata
 
 from models.base import vault
-from models.event import Event
 
 PART_CHARACTERS = 4096  # of text.body (whatsapp-cloud-api, Sending)
 _LOOK_BACK = 512
@@ -35,9 +34,9 @@ def _cut(text: str) -> int:
     return PART_CHARACTERS
 
 
-def text_hash(event: Event, text: str) -> str | None:
+def text_hash(account_id: str, text: str) -> str | None:
     """What the same text to other people is known by; None for a text too short to matter."""
     folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
     if len(folded) < _BROADCAST_CHARACTERS:
         return None
-    return vault().digest("text", event.account_id, folded)
+    return vault().digest("text", account_id, folded)

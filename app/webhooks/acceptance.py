@@ -13,7 +13,7 @@ from app.proof import Caller
 from core import clock
 from core.errors import ErrorCode, Refused
 from core.ids import new_id
-from core.words import State
+from core.words import REPLIES, State
 from models import backlog
 from models.base import vault
 from models.conversation import conversation_key
@@ -24,6 +24,7 @@ from models.idempotency import Idempotency, RepeatKeys
 from schemas import threecx
 from schemas.threecx import Arrival
 from workers.stage import Seats
+from workers.text import text_hash
 
 _KEY_CHARACTERS = 255
 _SEAT_LOOK_MS = 15_000
@@ -112,10 +113,18 @@ def _row(
         "state": State.RECEIVED.value,
         "address_hash": hashed,
         "conversation_key": conversation_key(integration.instance_id, hashed) if hashed else None,
+        "text_hash": _text_hash(integration, arrival),
         "payload": orjson.dumps(content).decode(),
         "received_at_ms": now,
         "expires_at_ms": now + integration.validity_ms,
     }
+
+
+def _text_hash(integration: KnownIntegration, arrival: Arrival) -> str | None:
+    # Known from the start: the workers that count a broadcast see each other's events.
+    if arrival.event_type not in REPLIES or arrival.text is None:
+        return None
+    return text_hash(integration.account_id, arrival.text)
 
 
 def repeat_keys(

@@ -34,7 +34,7 @@ def test_a_fresh_site_has_nothing_against_a_message() -> None:
     assert known.last_inbound_at_ms == NOON_MS - 5_000
     assert (known.module_enabled, known.outbound_enabled, known.suppression) == (True, True, None)
     assert (known.daily_limit, known.monthly_limit, known.daily_used) == (500, 10_000, 0)
-    assert (known.pauses, known.in_flight, known.same_text_recipients) == ({}, 0, 0)
+    assert (known.pauses, known.in_flight, known.same_text_recipients) == ({}, 0, 1)
 
 
 def test_what_an_administrator_changed_is_known_at_once() -> None:

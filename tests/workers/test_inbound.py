@@ -131,6 +131,16 @@ def test_an_opt_out_suppresses_and_is_confirmed_once(
     assert journey.send().error == "recipient_suppressed"
 
 
+def test_an_opt_out_by_another_address_of_the_person_is_not_confirmed_again(
+    journey: Journey,
+) -> None:
+    journey.customer_says("hello", from_user_id="SA.1349")
+    journey.customer_says("STOP", id="wamid.1")
+    by_id = {"from": None, "from_user_id": "SA.1349", "id": "wamid.2"}
+    journey.customer_says("STOP", "SA.1349", **by_id)
+    assert len(confirmations(journey)) == 1
+
+
 def test_a_second_opt_out_after_a_start_is_confirmed_again(journey: Journey) -> None:
     for number, word in enumerate(("STOP", "START", "STOP")):
         journey.customer_says(word, id=f"wamid.{number}")

@@ -297,6 +297,7 @@ def test_the_end_of_a_lease_wakes_the_next_of_the_conversation(journey: Journey)
     taken(journey)
     second = journey.send(message_text="next")
     assert second.waiting_for == "turn"
+    change(second, due_at_ms=clock.now_ms() + 60_000)
     sweep_later(25_000)
     assert loaded(second.id).seated
     second = walk(second.id)
