@@ -34,7 +34,7 @@ _LEVELS = {
     "dramatiq": logging.ERROR,
     "waitress": logging.ERROR,
     "urllib3": logging.ERROR,
-    "peewee": logging.INFO,
+    "peewee": logging.WARNING,
     "sentry_sdk": logging.CRITICAL,
 }
 

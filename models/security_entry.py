@@ -19,6 +19,13 @@ class SecurityEntry(Model):
 
     @classmethod
     @transaction
+    def forget_oldest(cls, keep: int) -> None:
+        """Let go of all but the newest entries, so that nobody can fill the disk by failing."""
+        newest = cls.select(peewee.fn.MAX(cls.id)).scalar() or 0
+        cls.delete().where(cls.id <= newest - keep).execute()
+
+    @classmethod
+    @transaction
     def write(cls, rows: list[dict[str, object]]) -> None:
         """Add what was counted since the last writing."""
         if rows:

@@ -85,6 +85,9 @@ def _rehearse(event: Event, rulings: list[Ruling]) -> None:
 
 @transaction
 def _follow(event: Event, ruling: Ruling) -> None:
+    if ruling.outcome is Outcome.WAIT:
+        # Under the locks: a pause that ends at this moment must not be missed.
+        ruling = policy.decide(facts.settled(event, event.content["purpose"]))
     # Whoever got there first has written it down: only the one that moves the event logs.
     if ruling.outcome is Outcome.ALLOW:
         moved = event.move(State.VALID, State.ALLOWED)

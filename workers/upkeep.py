@@ -11,11 +11,13 @@ from models.database import DatabaseUnavailable, close_connection, transaction
 from models.event import Event
 from models.idempotency import Idempotency
 from models.inbound_item import InboundItem
+from models.security_entry import SecurityEntry
 from workers import inbound, sending
 from workers.stage import Seats, resume, wake
 
 _PRUNE_EVERY_S = 600.0
 _PRUNE_AT_MOST = 5_000
+_SECURITY_ENTRIES_KEPT = 100_000
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +88,8 @@ def _lease_ran_out(event: Event) -> None:
 
 @transaction
 def prune() -> None:
-    """Let go of repeat keys that are older than their seven days."""
+    """Let go of repeat keys older than their seven days, and of the oldest security entries."""
+    SecurityEntry.forget_oldest(keep=_SECURITY_ENTRIES_KEPT)
     old = (
         Idempotency.select(Idempotency.integration_id, Idempotency.repeat_key)
         .where(Idempotency.expires_at_ms <= clock.now_ms())

@@ -57,7 +57,7 @@ def test_of_writes_that_share_a_commit_those_are_kept_that_were_said_to_be() -> 
             return False
         return _put(_TOO_MUCH if number % 3 == 0 else 10)
 
-    told = together(9, write)
+    told = together(24, write)
     assert _kept() == sum(told)
 
 

@@ -18,7 +18,7 @@ from models.suppression import Kind, Suppression
 from tests.backends import together
 from tests.factories import CUSTOMER, DAY_MS, NOON_MS, change, loaded, phone
 from tests.journey import attempts, decisions, step, walk
-from workers import sending
+from workers import facts, outbound, policy, sending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -236,3 +236,14 @@ def test_the_next_of_a_conversation_waits_for_the_one_that_is_sending(journey: J
     assert step(first.id).state == State.SENT
     assert walk(second.id).state == State.SENT
     assert journey.received() == ["Your technician arrives at ten.", "And then?"]
+
+
+def test_a_pause_that_ends_while_it_is_decided_on_is_not_waited_for(journey: Journey) -> None:
+    journey.site.set_account(pause_reason="stocktaking")
+    event = walk(journey.site.accept().event_id, to=State.VALID)
+    paused = policy.decide(facts.about(event))
+    journey.site.set_account(pause_reason=None)
+
+    outbound._follow(event, paused)
+
+    assert loaded(event.id).state == State.ALLOWED

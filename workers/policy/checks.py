@@ -9,7 +9,7 @@ from workers.policy.facts import Facts
 
 WINDOW_MS = 24 * 60 * 60 * 1000
 BROADCAST_RECIPIENTS = 20
-PAUSE_LOOK_MS = 60_000
+PAUSE_LOOK_MS = 10 * 60_000  # the end of a pause wakes who waits for it
 IN_FLIGHT_LOOK_MS = 1_000
 _SHOWN_PURPOSE = 40
 

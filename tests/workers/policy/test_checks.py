@@ -197,7 +197,7 @@ def test_a_rehearsal_hears_every_check() -> None:
 
 def test_a_wait_says_when_to_look_again() -> None:
     paused = policy.decide(replace(FINE, pauses={"account": "texts"}))
-    assert paused.look_again_ms == NOW + 60_000
+    assert paused.look_again_ms == NOW + 600_000
     full = policy.decide(replace(FINE, daily_used=100, in_flight=1))
     assert full.look_again_ms == NOW + 1_000
 
