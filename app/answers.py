@@ -6,7 +6,7 @@ import falcon
 
 from core import telemetry
 from core.errors import ErrorCode, Refused
-from models.database import DatabaseUnavailable
+from models.unavailable import DatabaseUnavailable
 
 _RETRY_AFTER_S = 5
 

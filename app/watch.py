@@ -8,8 +8,8 @@ import threading
 from collections import OrderedDict, deque
 
 from core import clock
-from models.database import DatabaseUnavailable
 from models.security_entry import SecurityEntry
+from models.unavailable import DatabaseUnavailable
 
 _WRITE_EVERY_S = 10.0
 _ENTRIES_AT_MOST = 2_000

@@ -12,12 +12,13 @@ from core.words import State
 from models.account import Account
 from models.conversation import Conversation
 from models.customer import Customer, CustomerAlias, address_hash
-from models.database import DatabaseUnavailable, locked, transaction
+from models.database import locked, transaction
 from models.delivery import FAILED, Delivery, message_hash
 from models.event import Event
 from models.inbound_item import InboundItem, ItemState
 from models.instance import Instance
 from models.suppression import Kind, Suppression
+from models.unavailable import DatabaseUnavailable
 from schemas import meta
 from workers import confirmation, sending
 from workers.broker import INBOUND, declarations

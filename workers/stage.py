@@ -10,8 +10,8 @@ from core import clock, telemetry
 from core.errors import ErrorCode, GatewayError
 from core.words import State
 from models import backlog
-from models.database import DatabaseUnavailable
 from models.event import Event, Waiting
+from models.unavailable import DatabaseUnavailable
 from workers.broker import OUTBOUND, declarations
 
 MAX_TRIES = 5

@@ -7,11 +7,12 @@ from core import clock, telemetry
 from core.config import Settings
 from core.words import State
 from models import backlog
-from models.database import DatabaseUnavailable, close_connection, transaction
+from models.database import close_connection, transaction
 from models.event import Event
 from models.idempotency import Idempotency
 from models.inbound_item import InboundItem
 from models.security_entry import SecurityEntry
+from models.unavailable import DatabaseUnavailable
 from workers import inbound, sending
 from workers.stage import Seats, resume, wake
 

@@ -64,7 +64,7 @@ def saying_which(settings: Settings) -> Iterator[None]:
     """
     import peewee
 
-    from models.database import DatabaseUnavailable
+    from models.unavailable import DatabaseUnavailable
 
     try:
         yield

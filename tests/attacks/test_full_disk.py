@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from models.database import DatabaseUnavailable, database, transaction
+from models.database import database, transaction
+from models.unavailable import DatabaseUnavailable
 from tests.backends import Store, together
 
 _ROOM_PAGES = 5

@@ -14,9 +14,10 @@ import models
 from core.config import Settings
 from core.crypto import generate_keys
 from core.errors import UsageError
-from models.database import DatabaseUnavailable, database, transaction
+from models.database import database, transaction
 from models.migrate import NotMigrated, migrate
 from models.revision import Revision
+from models.unavailable import DatabaseUnavailable
 from tests.backends import settings
 from tests.factories import a_site
 

@@ -12,8 +12,8 @@ from dramatiq.middleware import SkipMessage
 from core import clock
 from core.words import State
 from models import backlog
-from models.database import DatabaseUnavailable
 from models.event import RESCUE_MS, Event
+from models.unavailable import DatabaseUnavailable
 from models.usage import Usage
 from tests.backends import together
 from tests.factories import CUSTOMER, TEXT, change, loaded, phone
