@@ -20,7 +20,7 @@ from models.instance import Instance
 from models.suppression import Kind, Suppression
 from models.unavailable import DatabaseUnavailable
 from schemas import meta
-from workers import confirmation, sending
+from workers import conclusion, confirmation
 from workers.broker import INBOUND, declarations
 from workers.stage import MAX_TRIES, wake
 
@@ -140,8 +140,8 @@ def _status_changed(
         _mind_errors(event, told)
     if event.state != State.UNCERTAIN or event.part != delivery.part:
         return []
-    sending.settle_doubt(event)
-    return sending.onward(event)
+    conclusion.settle_doubt(event)
+    return conclusion.onward(event)
 
 
 def _delivery_of(instance: Instance, told: meta.StatusUpdate) -> Delivery | None:
@@ -162,7 +162,7 @@ def _delivery_of(instance: Instance, told: meta.StatusUpdate) -> Delivery | None
 
 def _mind_errors(event: Event, told: meta.StatusUpdate) -> None:
     if _WINDOW_IS_CLOSED in told.errors:
-        sending.close_window(event)
+        conclusion.close_window(event)
     if _BUSINESS_WAS_BLOCKED in told.errors and event.content["to"]:
         Suppression.add(event.account_id, event.content["to"], Kind.BLOCK, source="whatsapp")
 

@@ -9,7 +9,7 @@ from models.event import Event, Waiting
 from models.instance import Instance
 from models.integration import Integration
 from models.slot import Slot
-from workers import facts, policy, sending
+from workers import conclusion, facts, policy, rulings, sending
 from workers.policy import Outcome, Ruling
 from workers.stage import stage
 
@@ -64,7 +64,7 @@ def send(event: Event) -> None:
     """Settle what is promised about the person, then hand the message to WhatsApp, once."""
     ticket = sending.settle(event)
     if ticket is not None:
-        sending.conclude(event, ticket, sending.transmit(ticket))
+        conclusion.conclude(event, ticket, sending.transmit(ticket))
 
 
 def _validate_call(event: Event) -> None:
@@ -76,11 +76,11 @@ def _validate_call(event: Event) -> None:
 
 
 @transaction
-def _rehearse(event: Event, rulings: list[Ruling]) -> None:
-    first = next((ruling.code for ruling in rulings if ruling.code is not None), None)
+def _rehearse(event: Event, findings: list[Ruling]) -> None:
+    first = next((ruling.code for ruling in findings if ruling.code is not None), None)
     if event.record(State.VALID, reason=first.value if first else None):
-        for ruling in rulings:
-            sending.log_decision(event, "decide", ruling)
+        for ruling in findings:
+            rulings.log_decision(event, "decide", ruling)
 
 
 @transaction
@@ -92,9 +92,9 @@ def _follow(event: Event, ruling: Ruling) -> None:
     if ruling.outcome is Outcome.ALLOW:
         moved = event.move(State.VALID, State.ALLOWED)
     else:
-        moved = sending.obey(event, State.VALID, ruling)
+        moved = rulings.obey(event, State.VALID, ruling)
     if moved:
-        sending.log_decision(event, "decide", ruling)
+        rulings.log_decision(event, "decide", ruling)
 
 
 @transaction

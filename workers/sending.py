@@ -1,4 +1,4 @@
-"""The last step to WhatsApp: settle, transmit, conclude.
+"""The last step to WhatsApp: settle, then transmit.
 
 What is promised about a person is settled in the transaction that moves the event to `sending`;
 the request comes after its commit, so that a crash leaves a lease and never a second message.
@@ -8,26 +8,22 @@ import logging
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from core import clock, telemetry
-from core.errors import ErrorCode, GatewayError
+from core import clock
+from core.errors import GatewayError
 from core.words import State
 from models import backlog
 from models.account import Account
 from models.attempt import Attempt
-from models.conversation import Conversation
-from models.customer import Customer, CustomerAlias, address_hash
-from models.database import locked, transaction
-from models.decision import Decision
-from models.delivery import FAILED, WENT_OUT, Delivery
+from models.database import transaction
+from models.delivery import Delivery
 from models.event import Event, Waiting
 from models.instance import Instance
 from models.slot import Rate, Slot
-from models.suppression import Kind, Suppression
 from models.usage import Usage
-from workers import facts, policy
-from workers.policy import Outcome, Ruling
-from workers.providers import PROVIDERS, Backoff, ProviderError, Receipt, Sender, TextMessage
-from workers.stage import Seats, is_early, keeps_seat
+from workers import facts, policy, rulings
+from workers.policy import Outcome
+from workers.providers import PROVIDERS, ProviderError, Receipt, Sender, TextMessage
+from workers.stage import is_early, keeps_seat
 from workers.text import parts
 
 LEASE_MS = 25_000
@@ -42,10 +38,6 @@ _log = logging.getLogger(__name__)
 
 class LeaseLapsed(GatewayError):
     """This process stood still between settling and sending: nothing was written."""
-
-
-class InstancePaused(GatewayError):
-    """WhatsApp asks for a person: nothing of this instance goes out until one has looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +57,15 @@ class Ticket:
 
 def rates(event: Event, messages_per_second: int) -> list[Rate]:
     """The paces that a message of this event keeps: its instance's and its pair's."""
-    instance, pair = _slot_names(event)
+    instance, pair = slot_names(event)
     return [
         Rate(instance, 1_000_000 // messages_per_second, 1),
         Rate(pair, _PAIR_PERIOD_US, _PAIR_BURST),
     ]
 
 
-def _slot_names(event: Event) -> tuple[str, str]:
+def slot_names(event: Event) -> tuple[str, str]:
+    """The slots of its instance and of its pair."""
     return f"instance:{event.instance_id}", f"pair:{event.conversation_key}"
 
 
@@ -85,8 +78,8 @@ def settle(event: Event) -> Ticket | None:
     content = event.content
     ruling = policy.decide(facts.settled(event, content["purpose"]))
     if ruling.outcome is not Outcome.ALLOW:
-        if obey(event, State.READY, ruling):
-            log_decision(event, "send", ruling)
+        if rulings.obey(event, State.READY, ruling):
+            rulings.log_decision(event, "send", ruling)
         return None
     held = Event.hold(event.id)
     if held is None or is_early(held):  # another message of this step has tried, and failed
@@ -108,7 +101,7 @@ def _must_wait(event: Event, now: int) -> bool:
     turn = backlog.earlier_unfinished(event)
     if turn is not None:
         return event.defer(State.READY, turn, Waiting.TURN, keep_seat=False)
-    closed_until_ms = Slot.opens_at_ms(list(_slot_names(event)))
+    closed_until_ms = Slot.opens_at_ms(list(slot_names(event)))
     if closed_until_ms > now:
         keep = keeps_seat(closed_until_ms)
         return event.defer(State.READY, closed_until_ms, Waiting.SLOT, keep_seat=keep)
@@ -172,238 +165,3 @@ def transmit(ticket: Ticket) -> Receipt | ProviderError:
         return failure
     except LeaseLapsed as lapsed:
         return ProviderError(summary=str(lapsed))
-
-
-def conclude(event: Event, ticket: Ticket, outcome: Receipt | ProviderError) -> None:
-    """Write down what came of the request, and where the event goes from here."""
-    event.become(_concluded(event, ticket, outcome))
-
-
-@transaction
-def _concluded(event: Event, ticket: Ticket, outcome: Receipt | ProviderError) -> Event:
-    # The account first, as in `settle`: one order of locks, and nobody waits in a circle.
-    locked(Account.select(Account.id).where(Account.id == event.account_id)).first()
-    held = Event.hold(event.id) or event
-    ours = _is_still_ours(held, ticket)
-    if isinstance(outcome, Receipt):
-        _close_attempt(ticket, "sent")
-        _accepted(held, ticket, outcome)
-        if ours:
-            go_on(held, last=ticket.last)
-    elif outcome.maybe_sent:
-        _close_attempt(ticket, "uncertain", outcome)
-        if ours:
-            doubt(held, reason="maybe_sent")
-    else:
-        _close_attempt(ticket, "failed", outcome)
-        if ours:
-            Usage.give_back(held.account_id, ticket.zone, ticket.settled_at_ms)
-            _failed(held, ticket, outcome)
-    return held
-
-
-def _is_still_ours(event: Event, ticket: Ticket) -> bool:
-    # An answer that comes after its lease settles what rests on it, and never another's send.
-    if event.state == State.SENDING:
-        return event.lease_until_ms == ticket.lease_until_ms
-    return event.state == State.UNCERTAIN and event.part == ticket.attempt.part
-
-
-def _close_attempt(ticket: Ticket, outcome: str, failure: ProviderError | None = None) -> None:
-    Attempt.update(
-        outcome=outcome,
-        provider_code=failure.code if failure else None,
-        words=str(failure) if failure else None,
-        finished_at_ms=clock.now_ms(),
-    ).where(Attempt.id == ticket.attempt.id).execute()
-
-
-def _accepted(event: Event, ticket: Ticket, receipt: Receipt) -> None:
-    part = ticket.attempt.part
-    Delivery.accepted(event.id, part, receipt.provider_message_id, clock.now_ms())
-    _learn_addresses(event, receipt)
-
-
-def go_on(event: Event, *, last: bool) -> None:
-    """After a part that is known to have gone: end, or turn to the next part."""
-    if last:
-        event.sent(State(event.state))
-        return
-    event.move(
-        State(event.state),
-        State.ALLOWED,
-        part=event.part + 1,
-        slot_at_ms=None,
-        lease_until_ms=None,
-        finished_at_ms=None,
-        seated=True,
-        reason=None,
-    )
-
-
-@transaction
-def abandoned(event_id: str) -> Event | None:
-    """Let an event rest uncertain whose lease ran out: whoever was sending it is gone.
-
-    Returns:
-        The event, when this call settled it.
-    """
-    event = Event.hold(event_id)
-    if event is None or event.state != State.SENDING:
-        return None
-    if (event.lease_until_ms or 0) > clock.now_ms():
-        return None
-    doubt(event, reason="lease_lapsed")
-    return event
-
-
-def doubt(event: Event, reason: str) -> None:
-    """Let a held event rest uncertain, unless a status has told already what became of it."""
-    if event.doubt(State.SENDING, reason):
-        settle_doubt(event)
-
-
-def settle_doubt(event: Event) -> None:
-    """Settle a held, uncertain event by what WhatsApp told of its part, if it told anything."""
-    status = (
-        Delivery.select(Delivery.status)
-        .where(Delivery.event_id == event.id, Delivery.part == event.part)
-        .scalar()
-    )
-    if status in WENT_OUT:
-        go_on(event, last=event.part + 1 >= len(parts(event.content["text"])))
-    elif status == FAILED:
-        _known_not_sent(event)
-
-
-def onward(event: Event) -> list[tuple[str, State]]:
-    """Whom to wake once an event was settled: itself for its next part, or who comes after it."""
-    if event.finished:
-        return backlog.hand_on(event, Seats.per_account)
-    return [(event.id, State(event.state))]
-
-
-def _learn_addresses(event: Event, receipt: Receipt) -> None:
-    others = [address for address in (receipt.wa_id, receipt.user_id) if address]
-    hashes = [address_hash(event.account_id, address) for address in others]
-    new = [each for each in hashes if each != event.address_hash]
-    customer = Customer.find(event.account_id, event.address_hash or "") if new else None
-    if customer is not None:
-        CustomerAlias.add(event.account_id, new, customer.id)
-
-
-def _failed(event: Event, ticket: Ticket, failure: ProviderError) -> None:
-    if failure.suppress:
-        Suppression.add(event.account_id, ticket.message.to, Kind.BLOCK, source="whatsapp")
-        _end(event, ErrorCode.RECIPIENT_SUPPRESSED, failure)
-    elif failure.window_closed:
-        close_window(event)
-        _end(event, ErrorCode.CONVERSATION_WINDOW_CLOSED, failure)
-    elif failure.pause:
-        pause_instance(event.instance_id, str(failure))
-        until = clock.now_ms() + policy.checks.PAUSE_LOOK_MS
-        _back_to_ready(event, until, Waiting.PAUSE, keep_seat=False)
-    elif failure.gives_up(ticket.attempt.number - 1):
-        _end(event, ErrorCode.GATEWAY_SEND_FAILED, failure)
-    else:
-        _retry(event, ticket, failure)
-
-
-def _end(event: Event, code: ErrorCode, failure: ProviderError) -> None:
-    Delivery.update(status=FAILED, status_at_ms=clock.now_ms(), provider_code=failure.code).where(
-        Delivery.event_id == event.id, Delivery.part == event.part
-    ).execute()
-    event.refuse(State(event.state), code, reason=str(failure))
-
-
-def _retry(event: Event, ticket: Ticket, failure: ProviderError) -> None:
-    until = clock.now_ms() + failure.wait_ms(ticket.attempt.number - 1)
-    instance, pair = _slot_names(event)
-    if failure.backoff is Backoff.INSTANCE:
-        Slot.close_until(instance, until)
-    elif failure.backoff is Backoff.RECIPIENT:
-        Slot.close_until(pair, until)
-    _back_to_ready(event, until, Waiting.PROVIDER, keep_seat=keeps_seat(until))
-
-
-def _back_to_ready(event: Event, until_ms: int, waiting: Waiting, *, keep_seat: bool) -> None:
-    # It may rest uncertain, its lease run out, and have lost its seat.
-    in_hand = event.state == State.SENDING
-    columns = {"lease_until_ms": None, "finished_at_ms": None, "reason": None}
-    event.move(State(event.state), State.READY, **columns)
-    event.defer(State.READY, until_ms, waiting, keep_seat=keep_seat and in_hand)
-
-
-def obey(event: Event, state: State, ruling: Ruling) -> bool:
-    """Do what a ruling other than *allow* says: end the event, or let it come back.
-
-    Returns:
-        True when this call did it; False when somebody else got there first.
-    """
-    if ruling.look_again_ms is None:
-        return event.refuse(state, ruling.code or ErrorCode.POLICY_VIOLATION)
-    paused = ruling.check == policy.checks.nothing_is_paused.__name__
-    return event.defer(
-        state,
-        ruling.look_again_ms,
-        Waiting.PAUSE if paused else Waiting.LIMIT,
-        keep_seat=keeps_seat(ruling.look_again_ms),
-    )
-
-
-def log_decision(event: Event, stage: str, ruling: Ruling) -> None:
-    """Write one line of the policy log, to the table and to the log."""
-    code = ruling.code.value if ruling.code else None
-    Decision.insert(
-        event_id=event.id,
-        stage=stage,
-        check_name=ruling.check,
-        outcome=ruling.outcome.value,
-        code=code,
-        saw=dict(ruling.saw),
-        decided_at_ms=clock.now_ms(),
-    ).execute()
-    _log.info(
-        "decision event=%s stage=%s check=%s outcome=%s code=%s saw=%s",
-        event.id,
-        stage,
-        ruling.check,
-        ruling.outcome.value,
-        code,
-        dict(ruling.saw),
-    )
-
-
-def close_window(event: Event) -> None:
-    """Correct our record: WhatsApp says that the customer has not written for 24 hours."""
-    conversation = Conversation.with_address(
-        event.account_id, event.instance_id, event.address_hash or "", lock=True
-    )
-    if conversation is not None:
-        Conversation.update(last_inbound_at_ms=None).where(
-            Conversation.id == conversation.id
-        ).execute()
-
-
-def pause_instance(instance_id: str, reason: str) -> None:
-    """Hold an instance's messages after an error that only a person can mend; alert once."""
-    paused = (
-        Instance.update(pause_reason=reason, paused_at_ms=clock.now_ms())
-        .where(Instance.id == instance_id, Instance.pause_reason.is_null())
-        .execute()
-    )
-    if paused:
-        telemetry.report(InstancePaused(f"instance {instance_id} is paused: {reason}"))
-
-
-def _known_not_sent(event: Event) -> None:
-    """End an uncertain event whose part, as WhatsApp now says, did not reach anybody."""
-    attempt = (
-        Attempt.select(Attempt.started_at_ms)
-        .where(Attempt.event_id == event.id, Attempt.part == event.part)
-        .order_by(Attempt.id.desc())
-        .first()
-    )
-    if event.refuse(State.UNCERTAIN, ErrorCode.GATEWAY_SEND_FAILED) and attempt is not None:
-        zone = Account.get_by_id(event.account_id).zone_at(attempt.started_at_ms)
-        Usage.give_back(event.account_id, zone, attempt.started_at_ms)

@@ -13,7 +13,7 @@ from models.idempotency import Idempotency
 from models.inbound_item import InboundItem
 from models.security_entry import SecurityEntry
 from models.unavailable import DatabaseUnavailable
-from workers import inbound, sending
+from workers import conclusion, inbound
 from workers.stage import Seats, resume, wake
 
 _PRUNE_EVERY_S = 600.0
@@ -81,10 +81,10 @@ def queue_was_lost() -> None:
 
 
 def _lease_ran_out(event: Event) -> None:
-    abandoned = sending.abandoned(event.id)
+    abandoned = conclusion.abandoned(event.id)
     if abandoned is not None:
         _log.error("event %s: its worker went away while sending", event.id)
-        wake(sending.onward(abandoned))
+        wake(conclusion.onward(abandoned))
 
 
 @transaction

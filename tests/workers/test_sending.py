@@ -17,7 +17,7 @@ from models.instance import Instance
 from models.suppression import Suppression
 from tests.factories import CUSTOMER, NOON_MS, TEXT, change, loaded, phone
 from tests.journey import attempts, deliveries, step, walk
-from workers import sending, upkeep
+from workers import conclusion, sending, upkeep
 from workers.providers import ProviderError, Receipt
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def test_whatsapp_gets_the_number_with_its_plus_and_our_correlation(journey: Jou
 def test_another_address_in_the_answer_is_the_same_person_from_then_on(journey: Journey) -> None:
     event, ticket = taken(journey)
     receipt = Receipt("wamid.1", wa_id="+966500000099", user_id="SA.1349")
-    sending.conclude(event, ticket, receipt)
+    conclusion.conclude(event, ticket, receipt)
     for address in ("+966500000099", "SA.1349"):
         assert journey.site.window(address) == journey.site.window(CUSTOMER)
 
@@ -204,8 +204,8 @@ def test_an_error_for_a_person_pauses_the_number_and_its_messages_wait_in_order(
 
 
 def test_a_pause_that_stands_keeps_its_first_reason(journey: Journey) -> None:
-    sending.pause_instance(journey.site.instance_id, "the first")
-    sending.pause_instance(journey.site.instance_id, "the second")
+    conclusion.pause_instance(journey.site.instance_id, "the first")
+    conclusion.pause_instance(journey.site.instance_id, "the second")
     assert journey.site.instance.pause_reason == "the first"
 
 
@@ -260,7 +260,7 @@ def test_a_process_that_stood_still_after_settling_writes_nothing(journey: Journ
     clock.freeze()
     event, ticket = taken(journey)
     clock.turn(10_001)
-    sending.conclude(event, ticket, sending.transmit(ticket))
+    conclusion.conclude(event, ticket, sending.transmit(ticket))
     assert journey.received() == []
     assert (loaded(event.id).state, attempts(event)) == ("ready", ["failed"])
     assert journey.used() == (0, 0)
@@ -272,7 +272,7 @@ def test_a_process_that_stood_within_the_lease_still_sends(journey: Journey) -> 
     clock.freeze()
     event, ticket = taken(journey)
     clock.turn(10_000)
-    sending.conclude(event, ticket, sending.transmit(ticket))
+    conclusion.conclude(event, ticket, sending.transmit(ticket))
     assert loaded(event.id).state == State.SENT
 
 
@@ -324,7 +324,7 @@ def test_an_answer_after_the_lease_still_settles(
     event, ticket = taken(journey)
     sweep_later(25_000)
     assert loaded(event.id).state == State.UNCERTAIN
-    sending.conclude(event, ticket, answer)
+    conclusion.conclude(event, ticket, answer)
     row = loaded(event.id)
     assert row.state == event.state == state
     assert row.finished == (state != "ready")
@@ -353,10 +353,10 @@ def test_an_answer_that_comes_very_late_leaves_the_next_part_alone(
     event = walk(late.id, to=State.READY)
     ticket = sending.settle(event)
     assert ticket is not None
-    sending.conclude(late, old_ticket, answer)
+    conclusion.conclude(late, old_ticket, answer)
     assert (loaded(event.id).state, loaded(event.id).part) == ("sending", 1)
     assert journey.used() == (2, 2)
-    sending.conclude(event, ticket, sending.transmit(ticket))
+    conclusion.conclude(event, ticket, sending.transmit(ticket))
     until_sent(event)
     assert len(journey.received()) == 3
 
@@ -371,7 +371,7 @@ def test_a_status_that_came_before_the_doubt_settles_it(journey: Journey, *, lap
     if lapsed:
         sweep_later(25_000)
     else:
-        sending.conclude(event, ticket, answer)
+        conclusion.conclude(event, ticket, answer)
     assert (loaded(event.id).state, loaded(event.id).reason) == ("sent", None)
     assert deliveries(event) == ["delivered"]
 
@@ -381,7 +381,7 @@ def test_a_failure_that_was_told_before_the_doubt_settles_it(journey: Journey) -
     event, ticket = taken(journey)
     answer = sending.transmit(ticket)
     journey.status_of(event, "failed", fails=131026)
-    sending.conclude(event, ticket, answer)
+    conclusion.conclude(event, ticket, answer)
     assert (loaded(event.id).state, loaded(event.id).error) == ("refused", "gateway_send_failed")
     assert journey.used() == (0, 0)
 
@@ -390,7 +390,7 @@ def test_a_status_faster_than_the_answer_is_not_taken_back(journey: Journey) -> 
     event, ticket = taken(journey)
     answer = sending.transmit(ticket)
     journey.status_of(event, "delivered")
-    sending.conclude(event, ticket, answer)
+    conclusion.conclude(event, ticket, answer)
     assert loaded(event.id).state == State.SENT
     assert deliveries(event) == ["delivered"]
 

@@ -18,7 +18,7 @@ from models.suppression import Kind, Suppression
 from tests.backends import together
 from tests.factories import CUSTOMER, DAY_MS, NOON_MS, change, loaded, phone
 from tests.journey import attempts, decisions, step, walk
-from workers import facts, outbound, policy, sending
+from workers import conclusion, facts, outbound, policy, sending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ def ready(journey: Journey, **payload: Any) -> Event:
             lambda j: Suppression.add(j.site.account_id, CUSTOMER, Kind.BLOCK, source="test"),
             "recipient_suppressed",
         ),
-        (lambda j: sending.close_window(loaded_any(j)), "conversation_window_closed"),
+        (lambda j: conclusion.close_window(loaded_any(j)), "conversation_window_closed"),
         (lambda j: j.site.set_account(daily_limit=0), "daily_message_limit_exceeded"),
         (lambda j: j.site.set_account(monthly_limit=0), "daily_message_limit_exceeded"),
         (lambda j: j.site.set_account(module_enabled=False), "module_not_enabled"),
@@ -135,7 +135,7 @@ def test_a_limit_waits_for_a_unit_that_may_come_back(journey: Journey) -> None:
     waiting = walk(second.id)
     assert (waiting.state, waiting.waiting_for, waiting.seated) == ("ready", "limit", True)
     journey.faults({"error": 131026})
-    sending.conclude(first, ticket, sending.transmit(ticket))
+    conclusion.conclude(first, ticket, sending.transmit(ticket))
     assert loaded(first.id).state == State.REFUSED
     assert walk(second.id).state == State.SENT
     assert journey.used() == (1, 1)

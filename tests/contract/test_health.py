@@ -1,0 +1,98 @@
+"""Liveness and readiness of the running program, and what it does while a server is away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.gateway import Gateway
+from tests.servers import Postgres, Redis
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.wire import Answer
+
+WELL = {"database": "ok", "migration": "ok", "broker": "ok"}
+# Work that was on its way through a server that died is found again by the sweep.
+_FOUND_AGAIN_S = 30.0
+
+
+def test_a_running_gateway_lives(gateway: Gateway) -> None:
+    answer = gateway.get("/healthz")
+    assert (answer.status, answer.json()) == (200, {"status": "ok"})
+
+
+def test_a_running_gateway_is_ready(gateway: Gateway) -> None:
+    answer = gateway.get("/readyz")
+    assert (answer.status, answer.json()) == (200, {"status": "ok", "checks": WELL})
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A Redis that may fall."""
+    server = Redis.start(tmp_path_factory.mktemp("fallible-redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A Postgres that may fall."""
+    server = Postgres.start(tmp_path_factory.mktemp("fallible-postgres"), fsync=False)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def shaken(
+    postgres: Postgres, redis: Redis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateway]:
+    """A gateway on servers that may fall."""
+    folder = tmp_path_factory.mktemp("shaken")
+    gateway = Gateway.servers(folder, postgres.create_database("shaken"), redis.url())
+    yield gateway
+    gateway.stop()
+
+
+def is_without(answer: Answer, *missing: str) -> bool:
+    """Whether a readiness says that this is missing and nothing else; and no addresses."""
+    checks = answer.json()["checks"]
+    assert "127.0.0.1" not in answer.body.decode()
+    assert answer.status == (503 if missing else 200), answer
+    assert answer.json()["status"] == ("unavailable" if missing else "ok")
+    return {name for name, found in checks.items() if found != "ok"} == set(missing)
+
+
+def test_without_redis_webhooks_are_kept_and_carried_on_afterwards(
+    shaken: Gateway, redis: Redis
+) -> None:
+    pbx = shaken.pbx()
+    assert pbx.outcome().json()["state"] == "sent"
+    redis.kill()
+    assert is_without(shaken.get("/readyz"), "broker")
+    assert shaken.get("/healthz").status == 200
+    kept = pbx.post()
+    assert (kept.status, kept.json()["success"]) == (202, True)
+    redis.restart()
+    assert is_without(shaken.get("/readyz"))
+    event_id = kept.json()["event_id"]
+    shaken.wait_until(lambda: pbx.status(event_id).json()["state"] == "sent", _FOUND_AGAIN_S)
+    assert pbx.outcome().json()["state"] == "sent"
+    assert len(pbx.received()) == 3
+
+
+def test_without_postgres_nothing_is_said_to_be_kept(shaken: Gateway, postgres: Postgres) -> None:
+    pbx = shaken.pbx()
+    assert pbx.outcome().json()["state"] == "sent"
+    postgres.kill()
+    assert is_without(shaken.get("/readyz"), "database", "migration")
+    assert shaken.get("/healthz").status == 200
+    for answer in (pbx.post(), pbx.status("evt_00000000000000000000000000")):
+        assert answer.refusal == (503, "service_unavailable")
+        assert int(answer.header("Retry-After") or "") > 0
+    postgres.restart()
+    assert is_without(shaken.get("/readyz"))
+    assert pbx.outcome().json()["state"] == "sent"
+    assert len(pbx.received()) == 2
