@@ -30,6 +30,9 @@ _LOOP_S = 1.0
 _DRAIN_LOOP_S = 0.05
 
 
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
 class _RequestTimeout(Error):  # type: ignore[misc]
     """A request that did not come completely in time."""
 
@@ -200,8 +203,9 @@ def stop_on_signals(stop: Callable[[], None]) -> None:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         stop()
 
-    signal.signal(signal.SIGTERM, handle)
-    signal.signal(signal.SIGINT, handle)
+    for number in STOP_SIGNALS:
+        signal.signal(number, handle)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
 
 
 def _first_v4(listen: list[tuple[Any, ...]]) -> tuple[Any, ...]:

@@ -169,7 +169,8 @@ def queue_was_lost() -> None:
     Event.update(due_at_ms=clock.now_ms()).where(
         Event.finished_at_ms.is_null(),
         Event.seated,
-        Event.waiting_for.is_null(),
+        Event.waiting_for.is_null()
+        | Event.waiting_for.in_([Waiting.SEAT.value, Waiting.TURN.value]),
         Event.state != State.SENDING.value,
     ).execute()
 

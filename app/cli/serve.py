@@ -7,14 +7,14 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import IO, Any
+from contextlib import ExitStack, contextmanager, suppress
+from typing import IO, Any, NoReturn
 
 import models
 from app.cli import demo
 from app.cli.session import saying_which
 from app.door import create_app
-from app.server import Server, stop_on_signals
+from app.server import STOP_SIGNALS, Server, stop_on_signals
 from app.watch import Watch
 from core import clock, telemetry
 from core.config import Settings
@@ -120,9 +120,9 @@ class _Family:
         self._stopping = False
 
     def run(self) -> int:
+        stop_on_signals(self._stop)
         for _ in range(self._settings.worker_processes):
             self._fork()
-        stop_on_signals(self._stop)
         while self._children:
             child, status = os.wait()
             self._children.discard(child)
@@ -133,10 +133,16 @@ class _Family:
         return 0
 
     def _fork(self) -> None:
-        child = os.fork()
-        if child:
+        # A signal waits until whoever is to hear it has its own handlers.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        child = None if self._stopping else os.fork()
+        if child == 0:
+            self._be_a_worker()
+        elif child is not None:
             self._children.add(child)
-            return
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+    def _be_a_worker(self) -> NoReturn:
         try:
             os._exit(_work(self._settings, self._queues))
         except BaseException as failure:  # noqa: BLE001 (the child must not return into the parent)
@@ -145,8 +151,9 @@ class _Family:
 
     def _stop(self) -> None:
         self._stopping = True
-        for child in self._children:
-            os.kill(child, signal.SIGTERM)
+        for child in list(self._children):
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGTERM)
 
 
 def _open(

@@ -232,9 +232,9 @@ def test_every_message_of_a_thousand_takes_effect(pbx: Pbx) -> None:
         can_be_written_to(pbx, each)
     told(pbx, *[message(each, "STOP" if each in goers else "Hello") for each in customers])
     pbx.gateway.wait_until(lambda: {each["to"] for each in pbx.received()} == goers)
-    for each in [customers[place] for place in (0, 98, 100, 450, 500, 998)]:
+    for each in [customers[place] for place in (0, 98, 500, 998)]:
         hears(pbx, each)
-    assert len(pbx.received()) == len(goers) + 6
+    assert len(pbx.received()) == len(goers) + 4
 
 
 def test_every_entry_and_change_counts(pbx: Pbx) -> None:
@@ -301,7 +301,7 @@ def test_an_item_for_a_number_of_nobody_is_left(pbx: Pbx) -> None:
     assert becomes(pbx, lost) == "conversation_window_closed"
 
 
-GARBAGE = [
+GARBAGE: list[Any] = [
     None, 5, "x", [], {}, [[]], {"id": None}, {"id": {}, "from": [], "type": 7}, {"id": "x\u0000"},
     {"id": "wamid.a", "type": "text", "text": "not an object"},
     {"id": "wamid.b", "from": "me", "timestamp": "soon", "type": "text", "text": {"body": 5}},
