@@ -1,4 +1,8 @@
-"""Settings as the door needs them, kept in memory and never more than a second old."""
+"""Settings as the door needs them, kept in memory and never more than a second old.
+
+While the database is away and webhooks are kept elsewhere, the last known settings serve on, for 15
+minutes at most.
+"""
 
 import hmac
 import ipaddress
@@ -7,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from core import clock, phone
 from core.config import IPNetwork
@@ -16,10 +20,12 @@ from models.instance import Instance
 from models.integration import AuthMode, Integration
 from models.revision import Revision
 from models.secret import Secret
-
-T = TypeVar("T")
+from models.unavailable import DatabaseUnavailable
 
 _FRESH_S = 1.0
+_AWAY_LOOK_S = 0.1
+_LAST_KNOWN_S = 15 * 60.0
+_WARMED_AT_MOST = 200
 _KEPT_AT_MOST = 20_000
 _ID = re.compile(r"[a-z]{2,12}_[0-9a-z]{26}")
 
@@ -65,41 +71,74 @@ class Directory:
 
     What does not exist is remembered too, and the oldest entries go when there are too many, so
     that made-up ids cost an attacker more than us.
+
+    Args:
+        is_away: whether the database is known to take nothing, though it may answer.
+        may_be_old: whether the last known settings may serve meanwhile, for there is a spool.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        is_away: Callable[[], bool] = lambda: False,
+        may_be_old: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._is_away, self._may_be_old = is_away, may_be_old
         self._lock = threading.Lock()
+        self._checking = threading.Lock()
         self._entries: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._forgotten: list[tuple[str, str]] = []
         self._revision = -1
-        self._checked_at = float("-inf")
+        self._checked_at = self._fresh_at = float("-inf")
+        self._away: str | None = None
 
     def integration(self, integration_id: str) -> KnownIntegration | None:
-        """The integration with this id, if there is one."""
-        if not _ID.fullmatch(integration_id):
-            return None
-        return self._look_up("integration", integration_id, _load_integration)
+        """The integration with this id, if there is one.
+
+        Raises:
+            DatabaseUnavailable: nobody can tell, or there would be nowhere to keep its webhooks.
+        """
+        found: KnownIntegration | None = self._look_up("integration", integration_id)
+        return found
 
     def instance(self, instance_id: str) -> KnownInstance | None:
-        """The instance with this id, if there is one."""
-        if not _ID.fullmatch(instance_id):
-            return None
-        return self._look_up("instance", instance_id, _load_instance)
+        """The instance with this id, if there is one.
+
+        Raises:
+            DatabaseUnavailable: nobody can tell.
+        """
+        found: KnownInstance | None = self._look_up("instance", instance_id)
+        return found
 
     def instances_of_number(self, phone_number_id: str, app_secret: str) -> list[KnownInstance]:
         """The instances that are this number of Meta's and share the app secret."""
-        known = self._look_up("number", phone_number_id, _load_number)
+        known: list[KnownInstance] = self._look_up("number", phone_number_id)
         return [each for each in known if hmac.compare_digest(each.app_secret, app_secret)]
 
-    def _look_up(self, kind: str, name: str, load: Callable[[str], T]) -> T:
-        self._forget_if_stale()
+    def warm(self) -> None:
+        """Stay ready for a time without the database: look for changes, load what they emptied.
+
+        Raises:
+            DatabaseUnavailable: that time has come.
+        """
+        self._refresh()
+        with self._lock:
+            names, self._forgotten = self._forgotten[:_WARMED_AT_MOST], []
+        for kind, name in names:
+            self._look_up(kind, name)
+
+    def _look_up(self, kind: str, name: str) -> Any:
+        self._refresh()
+        if kind != "number" and not _ID.fullmatch(name):
+            return None
         key = (kind, name)
         with self._lock:
             if key in self._entries:
                 self._entries.move_to_end(key)
-                found: T = self._entries[key]
-                return found
+                return self._entries[key]
+            if self._away is not None:
+                raise DatabaseUnavailable(self._away)
             revision = self._revision
-        found = load(name)
+        found = _LOADERS[kind](name)
         with self._lock:
             if revision != self._revision:
                 return found  # it may have been read before the change that emptied the rest
@@ -108,16 +147,35 @@ class Directory:
                 self._entries.popitem(last=False)
         return found
 
-    def _forget_if_stale(self) -> None:
-        with self._lock:
-            if clock.monotonic() - self._checked_at < _FRESH_S:
-                return
-        revision = Revision.current()
+    def _refresh(self) -> None:
+        every_s = _FRESH_S if self._away is None else _AWAY_LOOK_S
+        is_due = clock.monotonic() - self._checked_at >= every_s
+        # Only the first check of all is waited for: a hanging database must not hold everybody.
+        if is_due and self._checking.acquire(blocking=self._checked_at < 0):
+            try:
+                if clock.monotonic() - self._checked_at >= every_s:
+                    self._check()
+            finally:
+                self._checking.release()
+        if (self._away or self._is_away()) and not (self._may_be_old() and self._is_known()):
+            raise DatabaseUnavailable(self._away or "the database takes nothing")
+
+    def _check(self) -> None:
+        try:
+            revision = Revision.current()
+        except DatabaseUnavailable as failure:
+            self._away, self._checked_at = str(failure), clock.monotonic()
+            return
         with self._lock:
             if revision != self._revision:
+                self._forgotten = list(self._entries)
                 self._entries.clear()
                 self._revision = revision
-            self._checked_at = clock.monotonic()
+        self._away = None
+        self._checked_at = self._fresh_at = clock.monotonic()
+
+    def _is_known(self) -> bool:
+        return clock.monotonic() - self._fresh_at <= _LAST_KNOWN_S
 
 
 def _load_integration(integration_id: str) -> KnownIntegration | None:
@@ -171,3 +229,10 @@ def _load_number(phone_number_id: str) -> list[KnownInstance]:
 
 def _known_instance(row: Instance) -> KnownInstance:
     return KnownInstance(row.id, row.phone_number_id, row.app_secret, row.verify_token)
+
+
+_LOADERS: dict[str, Callable[[str], Any]] = {
+    "integration": _load_integration,
+    "instance": _load_instance,
+    "number": _load_number,
+}

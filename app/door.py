@@ -8,39 +8,43 @@ import redis
 from falcon.media import JSONHandler
 
 from app import STATUS, WEBHOOK, WHATSAPP, answers
-from app.directory import Directory
 from app.health import Liveness, Readiness
 from app.limiter import Limiter, MemoryMeter, SharedMeter
 from app.openapi import OpenAPI
 from app.proof import Proof
 from app.watch import Watch
+from app.webhooks.keeping import Keeper
 from app.webhooks.outcome import Waiting
 from app.webhooks.threecx import Status, UnknownIntegration, Webhook
 from app.webhooks.whatsapp import WhatsAppWebhook
 from core.config import Settings
+from models import patience
+
+# With a spool to go to, nobody waits long for a database that does not answer.
+_PATIENCE_S, _PATIENCE_WITH_SPOOL_S = 5.0, 2.0
 
 
 def create_app(
-    settings: Settings, watch: Watch, client: redis.Redis | None
+    settings: Settings, watch: Watch, keeper: Keeper, client: redis.Redis | None
 ) -> falcon.App[Any, Any]:
     """The gateway as a WSGI application.
 
     Args:
         settings: the environment's.
         watch: counts failed authentications; its thread is the caller's to start.
+        keeper: keeps webhooks; its thread is the caller's to start.
         client: Redis, shared by all web processes; None counts in this one.
     """
-    directory = Directory()
-    proof = Proof(directory, watch, settings.trusted_proxies)
+    proof = Proof(keeper.directory, watch, settings.trusted_proxies)
     limiter = Limiter(SharedMeter(client) if client else MemoryMeter())
-    webhook = Webhook(proof, limiter, Waiting(settings.web_threads))
+    webhook = Webhook(proof, limiter, keeper, Waiting(settings.web_threads))
 
-    app = falcon.App()
+    app = falcon.App(middleware=[_Patience(settings)])
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=_dumps)
     app.add_route(WEBHOOK, webhook)
-    app.add_route(STATUS, Status(proof))
+    app.add_route(STATUS, Status(proof, keeper))
     app.add_sink(UnknownIntegration(webhook), r"/integrations/3cx/webhook/(?P<rest>(?s:.*))\Z")
-    app.add_route(WHATSAPP, WhatsAppWebhook(directory))
+    app.add_route(WHATSAPP, WhatsAppWebhook(keeper))
     app.add_route("/healthz", Liveness())
     app.add_route("/readyz", Readiness(client))
     app.add_route("/openapi.json", OpenAPI(settings.public_url))
@@ -50,3 +54,14 @@ def create_app(
 
 def _dumps(media: object) -> str:
     return orjson.dumps(media).decode()
+
+
+class _Patience:
+    """Has the door's threads give the database up soon."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._seconds = _PATIENCE_WITH_SPOOL_S if settings.spool_dir else _PATIENCE_S
+
+    def process_request(self, _req: falcon.Request, _resp: falcon.Response) -> None:
+        """Before anything is looked up."""
+        patience.mine(self._seconds)

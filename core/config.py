@@ -24,6 +24,10 @@ def _text(value: str) -> str:
     return value
 
 
+def _folder(value: str) -> Path | None:
+    return Path(value) if value else None
+
+
 def _whole_number(low: int, high: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", value) or not low <= int(value) <= high:
@@ -82,6 +86,12 @@ def _dsn(value: str) -> str:
     return value
 
 
+def _crash_point(value: str) -> str:
+    if value and not re.fullmatch(r"list:.+|(before|during|after) [^#]+(#[1-9][0-9]{0,5})?", value):
+        raise _Wrong("`list:FILE`, or a point such as `before commit settle` or `after request#2`")
+    return value
+
+
 def _networks(value: str) -> tuple[IPNetwork, ...]:
     try:
         return tuple(
@@ -127,6 +137,20 @@ class Settings:
     )
     data_dir: Path = _variable(
         Path, str(_PROJECT / "data"), "Where SQLite keeps its file; ignored with DATABASE_URL"
+    )
+    spool_dir: Path | None = _variable(
+        _folder,
+        "",
+        "Where webhooks are kept while the database is away, for all processes of a host; "
+        "empty answers 503 then",
+    )
+    spool_max_mb: int = _variable(
+        _whole_number(1, 1_000_000), "100", "Megabytes that SPOOL_DIR may hold; beyond them, 503"
+    )
+    backlog_max: int = _variable(
+        _whole_number(1, 100_000_000),
+        "100000",
+        "Unfinished events, or untaken items from Meta, beyond which webhooks are answered 503",
     )
     encryption_keys: tuple[str, ...] = _variable(
         _keys,
@@ -181,6 +205,12 @@ class Settings:
     log_level: str = _variable(
         _one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "Least severity that is logged"
     )
+    crash_at: str = _variable(
+        _crash_point,
+        "",
+        "For tests, never in production: the point at which a process kills itself, e.g. "
+        "`before commit settle#2`, or `list:FILE` for a list of those it passes",
+    )
 
     @property
     def production(self) -> bool:
@@ -214,9 +244,13 @@ def variables() -> list[tuple[str, str, str, str, bool]]:
 
 
 def _type_name(each: Field[Any]) -> str:
-    named = {"int": "whole number", "str": "text", "Path": "folder"}
-    annotation = each.type if isinstance(each.type, str) else getattr(each.type, "__name__", "")
-    return named.get(annotation, "list")
+    named: dict[object, str] = {
+        int: "whole number",
+        str: "text",
+        Path: "folder",
+        Path | None: "folder",
+    }
+    return named.get(each.type, "list")
 
 
 def _read(each: Field[Any], environment: Mapping[str, str]) -> Any:
@@ -244,6 +278,8 @@ def _check_together(settings: Settings) -> None:
             "ENVIRONMENT is production, and ENCRYPTION_KEYS and HASH_KEY are not set. "
             "Make them with: gateway keys generate"
         )
+    if settings.production and settings.crash_at:
+        raise UsageError("CRASH_AT is for tests, and must not be set in production.")
     if settings.production and settings.public_url.startswith("http:"):
         raise UsageError(
             f"PUBLIC_URL is '{settings.public_url}', and must begin with https:// in production."

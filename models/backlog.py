@@ -28,6 +28,12 @@ def seat_is_free(account_id: str, seats: int) -> bool:
     return len(taken.tuples()) < seats
 
 
+def unfinished(at_most: int) -> int:
+    """How many events are under way or wait; the counting ends at `at_most`."""
+    under_way = Event.select(peewee.SQL("1")).where(Event.finished_at_ms.is_null()).limit(at_most)
+    return int(under_way.count())
+
+
 def earlier_unfinished(event: Event) -> int | None:
     """When to look again, if an earlier event of the conversation still holds this one back.
 
@@ -78,8 +84,20 @@ def hand_on(event: Event, seats: int) -> list[tuple[str, State]]:
             Event.account_id == event.account_id,
             ~Event.seated,
             Event.waiting_for == Waiting.SEAT.value,
+            Event.instance_id.not_in(_held_up(event.account_id)),
         )
     return wake
+
+
+def _held_up(account_id: str) -> peewee.Select:
+    # Whoever came with a seat would only stand behind these, and hand it on to the next in vain.
+    held_up = Event.alias()
+    return held_up.select(held_up.instance_id).where(
+        held_up.account_id == account_id,
+        held_up.waiting_for.in_([Waiting.PLACE.value, Waiting.OUTAGE.value]),
+        ~held_up.seated,
+        held_up.finished_at_ms.is_null(),
+    )
 
 
 def _seat_next(
@@ -176,9 +194,36 @@ def queue_was_lost() -> None:
 
 
 @transaction
-def release(waiting_for: Waiting, **columns: str) -> None:
-    """Make events due that waited for what has just ended, e.g. a pause of their account."""
+def release(waiting_for: Waiting, at_ms: int | None = None, /, **columns: str) -> None:
+    """Make events due that waited for what has just ended, e.g. a pause of their account.
+
+    Args:
+        waiting_for: what they wait for.
+        at_ms: when it ends, in epoch milliseconds, if not now; who is due before stays so.
+        columns: whose it was, e.g. `account_id`.
+    """
+    at_ms = clock.now_ms() if at_ms is None else at_ms
     conditions = [getattr(Event, name) == value for name, value in columns.items()]
-    Event.update(due_at_ms=clock.now_ms()).where(
-        Event.finished_at_ms.is_null(), Event.waiting_for == waiting_for.value, *conditions
+    Event.update(due_at_ms=at_ms).where(
+        Event.finished_at_ms.is_null(),
+        Event.waiting_for == waiting_for.value,
+        Event.due_at_ms > at_ms,
+        *conditions,
     ).execute()
+
+
+@transaction
+def next_in_line(account_id: str, instance_id: str, places: int) -> list[tuple[str, State]]:
+    """Seat the first events of an instance that wait for a place among its requests.
+
+    Returns:
+        Whom to wake, by id and state.
+    """
+    return _seat_next(
+        places,
+        (Waiting.PLACE,),
+        Event.account_id == account_id,
+        Event.instance_id == instance_id,
+        ~Event.seated,
+        Event.waiting_for == Waiting.PLACE.value,
+    )

@@ -78,6 +78,12 @@ class InboundItem(Model):
             kept += [row[0] for row in inserted]
         return kept
 
+    @classmethod
+    def untaken(cls, at_most: int) -> int:
+        """How many items wait to be taken in; the counting ends at `at_most`."""
+        waiting = cls.select(peewee.SQL("1")).where(cls.state == ItemState.RECEIVED.value)
+        return int(waiting.limit(at_most).count())
+
     @transaction
     def end(self, state: ItemState) -> bool:
         """Mark it done or dead, if it is still to be done."""

@@ -4,23 +4,56 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import peewee
+import psycopg
 
+from models.patience import patience_s
 from models.unavailable import FAILURES, as_unavailable
 
 R = TypeVar("R")
 
-_CONNECT_TIMEOUT_S = 5
+_CONNECT_TIMEOUT_S = 3
+_UNHEARD_MS = 10_000  # after which the kernel takes a peer that acknowledges nothing for gone
 _ATTEMPTS = 3
+
+
+class _Unanswered(psycopg.OperationalError):
+    """The server took the statement and said nothing for as long as anybody wanted to wait."""
+
+
+class _Connection(psycopg.Connection[Any]):
+    """A connection that is given up when the server has not answered in time."""
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        """Wait for the server as psycopg does, but no longer than this thread is patient."""
+        try:
+            return super().wait(gen, interval, patience_s() if timeout is None else timeout)
+        except psycopg.OperationalError as failure:
+            if self.pgconn.transaction_status != psycopg.pq.TransactionStatus.ACTIVE:
+                raise
+            self.pgconn.finish()  # its answer may come yet, and would be taken for the next
+            raise _Unanswered("no answer in time") from failure
+
+
+class _Adapter(peewee.Psycopg3Adapter):
+    """Has Peewee open such connections."""
+
+    def connect(self, db: peewee.Database, **params: Any) -> _Connection:
+        """Open one."""
+        patience = patience_s() or _CONNECT_TIMEOUT_S
+        params["connect_timeout"] = max(1, min(int(patience), _CONNECT_TIMEOUT_S))
+        return _Connection.connect(db.database, **params)
 
 
 class Postgres(peewee.PostgresqlDatabase):
     """A connection per thread, opened once and replaced when the server has dropped it."""
 
+    psycopg3_adapter = _Adapter
+
     def __init__(self, url: str) -> None:
         super().__init__(
             url,
             prefer_psycopg3=True,
-            connect_timeout=_CONNECT_TIMEOUT_S,
+            tcp_user_timeout=_UNHEARD_MS,
             application_name="whatsapp-gateway",
         )
 
@@ -45,8 +78,8 @@ class Postgres(peewee.PostgresqlDatabase):
         was_open = not self.is_closed()
         try:
             return work()
-        except FAILURES:
-            if not was_open or self.is_connection_usable():
+        except FAILURES as failure:
+            if not was_open or self.is_connection_usable() or _was_unanswered(failure):
                 raise
             self.close()
             return work()
@@ -71,6 +104,10 @@ class Postgres(peewee.PostgresqlDatabase):
         """Close this thread's connection; other threads' go with them."""
         if not self.is_closed():
             self.close()
+
+
+def _was_unanswered(failure: Exception) -> bool:
+    return isinstance(failure.__cause__ or failure.__context__, _Unanswered)
 
 
 def _rolled_back(failure: Exception) -> bool:

@@ -4,12 +4,14 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import peewee
 
 from core import clock
+from models.patience import patience_s
 from models.unavailable import DatabaseUnavailable, as_unavailable
 
 R = TypeVar("R")
@@ -20,11 +22,18 @@ _LOCK_LOOK_S = 0.003
 
 
 class _Job:
-    __slots__ = ("outcome", "work")
+    __slots__ = ("_asked", "outcome", "work")
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self.work = work
         self.outcome: Future[Any] = Future()
+        self._asked: bool | None = None
+
+    def is_wanted(self) -> bool:
+        """Whether somebody still waits for it; from now on nobody can give it up."""
+        if self._asked is None:
+            self._asked = self.outcome.set_running_or_notify_cancel()
+        return self._asked
 
 
 class Sqlite(peewee.SqliteDatabase):
@@ -66,7 +75,13 @@ class Sqlite(peewee.SqliteDatabase):
             raise DatabaseUnavailable("the database is closed")
         job = _Job(work)
         self._jobs.put(job)
-        return cast("R", job.outcome.result())
+        with suppress(TimeoutError):
+            return cast("R", job.outcome.result(patience_s()))
+        # One that has not begun never will; one in hand ends soon.
+        with suppress(TimeoutError):
+            if not job.outcome.cancel():
+                return cast("R", job.outcome.result(patience_s()))
+        raise DatabaseUnavailable("the database failed (no answer in time)")
 
     def begin(self, lock_type: str | None = None) -> None:
         """Begin a transaction, asking for the lock again every few milliseconds.
@@ -125,12 +140,16 @@ class Sqlite(peewee.SqliteDatabase):
         except BaseException as failure:  # noqa: BLE001 (every waiting thread must get its answer)
             outcomes = [(None, failure)] * len(jobs)
         for job, (value, failed) in zip(jobs, outcomes, strict=True):
+            if not job.is_wanted():
+                continue
             if failed is None:
                 job.outcome.set_result(value)
             else:
                 job.outcome.set_exception(failed)
 
     def _run(self, job: _Job, *, alone: bool) -> tuple[Any, BaseException | None]:
+        if not job.is_wanted():
+            return None, None
         if alone:
             return job.work(), None
         try:

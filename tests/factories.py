@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from app.directory import Directory
-from app.proof import Caller
-from app.webhooks.acceptance import Acceptance, accept
+from app.webhooks.acceptance import Acceptance, keep, row_of
 from core import clock
 from core.ids import new_id
 from models import provisioning
@@ -96,7 +95,6 @@ class Site:
         self,
         *,
         key: str | None = None,
-        signature: str | None = None,
         repeats: RepeatKeys | None = None,
         **payload: Any,
     ) -> Acceptance:
@@ -111,7 +109,7 @@ class Site:
         assert known is not None
         if key is not None:
             repeats = RepeatKeys((key,), sha256(orjson.dumps(body)).hexdigest(), key)
-        return accept(Caller(known, signature), body, repeats)
+        return keep(row_of(known, body), repeats)
 
     def event(self, **payload: Any) -> Event:
         """An accepted event that nobody has begun to work on."""

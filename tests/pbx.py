@@ -105,7 +105,7 @@ class Pbx:
 
         def has_ended() -> bool:
             said.update(self.status(event_id).json())
-            return said["state"] in ENDS
+            return said.get("state") in ENDS
 
         self.gateway.wait_until(has_ended)
         return said

@@ -10,16 +10,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, NoReturn
 
+from dramatiq.broker import Broker
+
 import models
 from app.cli import demo
+from app.cli.opening import open_patiently
 from app.cli.session import saying_which
 from app.door import create_app
 from app.server import STOP_SIGNALS, Server, stop_on_signals
 from app.watch import Watch
-from core import clock, telemetry
+from app.webhooks.keeping import Keeper
+from core import clock, crash, telemetry
 from core.config import Settings
 from core.errors import UsageError
 from core.loglines import words
+from models import patience
 from models.migrate import migrate as migrate_database
 from workers import broker as brokers
 from workers import outbound, upkeep  # noqa: F401 (declares the actors)
@@ -29,20 +34,21 @@ from workers.stage import Seats
 _LOOPBACK = "127.0.0.1"
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 (platforms route to whatever address the dyno has)
 _RESTART_S = 1.0
+_PATIENCE_S = 30.0  # of a worker; who sends has a lease of its own
 
 
 def up(settings: Settings) -> int:
     """Run everything in this process: the door, the workers and, outside production, a sandbox."""
     settings = dataclasses.replace(settings, host=settings.host or _LOOPBACK)
     with ExitStack() as stack:
-        stack.enter_context(_alone(settings))
+        stack.enter_context(alone(settings))
         broker = _open(stack, settings, "up", working=True, migrating=True)
-        app, watch = _door(settings)
+        if broker is None:
+            return 0
+        app = _door(stack, settings)
         sandbox = demo.sandbox(settings, app) if demo.wanted(settings) else None
         server = Server(app, settings.host, settings.port, settings.web_threads)
         stop_on_signals(server.request_stop)
-        stack.callback(watch.stop)
-        watch.start()
         if sandbox is not None:
             stack.callback(sandbox.stop)  # after the crew's: what is being sent must arrive
         if not settings.redis_url:
@@ -63,15 +69,14 @@ def up(settings: Settings) -> int:
 def web(settings: Settings) -> int:
     """Answer requests; workers elsewhere carry the events."""
     _require_servers(settings, "web")
+    settings = dataclasses.replace(settings, host=settings.host or _EVERYWHERE)
     with ExitStack() as stack:
-        _open(stack, settings, "web")
-        app, watch = _door(settings)
-        host = settings.host or _EVERYWHERE
-        server = Server(app, host, settings.port, settings.web_threads)
+        if _open(stack, settings, "web") is None:
+            return 0
+        app = _door(stack, settings)
+        server = Server(app, settings.host, settings.port, settings.web_threads)
         stop_on_signals(server.request_stop)
-        stack.callback(watch.stop)
-        watch.start()
-        _say(f"web: listening on {host} port {server.effective_port}")
+        _say(f"web: listening on {settings.host} port {server.effective_port}")
         server.serve(settings.grace_s)
         _say("web: drained")
     return 0
@@ -103,6 +108,9 @@ def _work(settings: Settings, queues: frozenset[str]) -> int:
     stop_on_signals(stop.set)
     with ExitStack() as stack:
         broker = _open(stack, settings, "worker", working=True)
+        if broker is None:
+            return 0
+        stop_on_signals(stop.set)
         crew = Crew.start(settings, broker, queues)
         stack.callback(crew.stop)
         _say(f"worker: {settings.worker_threads} threads on {', '.join(sorted(queues))}")
@@ -163,20 +171,25 @@ def _open(
     *,
     working: bool = False,
     migrating: bool = False,
-) -> Any:
+) -> Broker | None:
     telemetry.start(settings, component)
     stack.callback(telemetry.stop)
-    with saying_which(settings):
-        models.start(settings, migrating=migrating)
+    if not open_patiently(settings, migrating=migrating, answering=component != "worker"):
+        return None
     stack.callback(models.stop)
+    patience.usual(_PATIENCE_S)
+    crash.arm(settings.crash_at)
     Seats.per_account = settings.account_seats
     return brokers.connect(settings, working=working)
 
 
-def _door(settings: Settings) -> tuple[Any, Watch]:
-    watch = Watch(settings.failures_before_slowdown)
+def _door(stack: ExitStack, settings: Settings) -> Any:
     client = brokers.redis_client(settings) if settings.redis_url else None
-    return create_app(settings, watch, client), watch
+    watch, keeper = Watch(settings.failures_before_slowdown), Keeper(settings)
+    for each in (watch, keeper):
+        stack.callback(each.stop)
+        each.start()
+    return create_app(settings, watch, keeper, client)
 
 
 def _require_servers(settings: Settings, command: str) -> None:
@@ -196,7 +209,12 @@ def _require_servers(settings: Settings, command: str) -> None:
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def alone(settings: Settings) -> Iterator[None]:
+    """The data folder, with no `gateway up` on it but this process; a server's database is open.
+
+    Raises:
+        UsageError: another one runs; the words say what to do.
+    """
     # Two in-process queues on one data folder would each see half of the other's work.
     if settings.database_url:
         yield

@@ -1,5 +1,6 @@
 """How a proven webhook becomes an event: one row, committed before the answer, once per repeat."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -10,6 +11,7 @@ import peewee
 
 from app.directory import KnownIntegration
 from app.proof import Caller
+from app.spool import Earlier
 from core import clock
 from core.errors import ErrorCode, Refused
 from core.ids import new_id
@@ -26,8 +28,12 @@ from schemas.threecx import Arrival
 from workers.stage import Seats
 from workers.text import text_hash
 
+DUPLICATE = "duplicate"
+
 _KEY_CHARACTERS = 255
 _SEAT_LOOK_MS = 15_000
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +51,71 @@ class Acceptance:
     seated: bool
 
 
-def accept(caller: Caller, payload: dict[str, Any], repeats: RepeatKeys | None) -> Acceptance:
+def keep(row: Row, repeats: RepeatKeys | None) -> Acceptance:
     """Keep a webhook as an event, durably, or find the event that it repeats.
 
     Args:
-        caller: who proved to be calling.
-        payload: the JSON object.
+        row: the event's (see `row_of`).
         repeats: what makes the request a repeat, if anything does.
 
     Raises:
         Refused: `idempotency_conflict`.
-        DatabaseUnavailable: nothing was kept.
+        DatabaseUnavailable: nothing was kept, as far as anybody can tell: a commit whose answer was
+            lost may have been.
     """
-    integration = caller.integration
-    arrival = threecx.read(payload, integration.default_region, integration.own_numbers)
-    row = _row(integration, arrival, payload)
+    return _twice_at_most(_keep, row, repeats)
+
+
+def keep_late(row: Row, repeats: RepeatKeys | None) -> Acceptance:
+    """Keep a webhook that was answered while the database was away; to keep it again does nothing.
+
+    One that turns out to repeat another ends at once: its caller has its id, and may ask for it.
+
+    Raises:
+        DatabaseUnavailable: it has to be kept later.
+    """
+    return _twice_at_most(_keep_late, row, repeats)
+
+
+def _twice_at_most(
+    kept: Callable[[Row, RepeatKeys | None], Acceptance], row: Row, repeats: RepeatKeys | None
+) -> Acceptance:
     try:
-        return _keep(row, repeats)
+        return kept(row, repeats)
     except peewee.IntegrityError:
         # Another request with one of the keys was committed between our look and our write.
-        return _keep(row, repeats)
+        return kept(row, repeats)
 
 
 @transaction
-def _keep(row: dict[str, Any], repeats: RepeatKeys | None) -> Acceptance:
+def _keep(row: Row, repeats: RepeatKeys | None) -> Acceptance:
     now = clock.now_ms()
     if repeats is not None:
         earlier = Idempotency.seen(row["integration_id"], repeats, now)
         if earlier is not None:
-            return _repeat(earlier, repeats)
+            return repeat_of(earlier, repeats)
         Idempotency.remember(row["integration_id"], repeats, row["id"], now)
+    return _insert(row, now)
+
+
+@transaction
+def _keep_late(row: Row, repeats: RepeatKeys | None) -> Acceptance:
+    known = Event.get_or_none(Event.id == row["id"])
+    if known is not None:
+        return Acceptance(known.id, duplicate=False, seated=known.seated)
+    try:
+        kept = _keep(row, repeats)
+    except Refused as refused:
+        _insert_ended(row, State.REFUSED, error=refused.code.value)
+        return Acceptance(row["id"], duplicate=True, seated=False)
+    if kept.duplicate:
+        _insert_ended(row, State.RECORDED, reason=DUPLICATE)
+    return kept
+
+
+def _insert(row: Row, now: int) -> Acceptance:
     seated = backlog.seat_is_free(row["account_id"], Seats.per_account)
-    waiting: dict[str, Any] = {"seated": True, "due_at_ms": now + RESCUE_MS}
+    waiting: Row = {"seated": True, "due_at_ms": now + RESCUE_MS}
     if not seated:
         waiting = {
             "seated": False,
@@ -87,15 +126,26 @@ def _keep(row: dict[str, Any], repeats: RepeatKeys | None) -> Acceptance:
     return Acceptance(row["id"], duplicate=False, seated=seated)
 
 
-def _repeat(earlier: Idempotency, repeats: RepeatKeys) -> Acceptance:
+def _insert_ended(row: Row, state: State, **why: str) -> None:
+    now = clock.now_ms()
+    ended = {"state": state.value, "due_at_ms": now, "finished_at_ms": now, **why}
+    Event.insert(**{**row, **ended}).execute()
+
+
+def repeat_of(earlier: Idempotency | Earlier, repeats: RepeatKeys) -> Acceptance:
+    """The acceptance of a request that repeats an earlier one.
+
+    Raises:
+        Refused: `idempotency_conflict`.
+    """
     if earlier.repeat_key == repeats.strict and earlier.body_hash != repeats.body_hash:
         raise Refused(ErrorCode.IDEMPOTENCY_CONFLICT)
     return Acceptance(earlier.event_id, duplicate=True, seated=False)
 
 
-def _row(
-    integration: KnownIntegration, arrival: Arrival, payload: dict[str, Any]
-) -> dict[str, Any]:
+def row_of(integration: KnownIntegration, payload: dict[str, Any]) -> Row:
+    """What a webhook's payload becomes: an event's row, with an id of its own, not yet kept."""
+    arrival = threecx.read(payload, integration.default_region, integration.own_numbers)
     now = clock.now_ms()
     hashed = address_hash(integration.account_id, arrival.to) if arrival.to else None
     content = {

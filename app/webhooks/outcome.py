@@ -13,6 +13,7 @@ from core.words import State
 from models.decision import Decision
 from models.delivery import FAILED, Delivery
 from models.event import Event
+from models.unavailable import DatabaseUnavailable
 
 LONGEST_WAIT_S = 10
 _LOOK_EVERY_S = 0.02
@@ -70,11 +71,13 @@ class Waiting:
         self._places = threading.Semaphore(web_threads // _WAITERS_SHARE)
 
     def outcome(self, event_id: str, wait_s: int) -> Event | None:
-        """The event once it has ended or rests; None when the time or the places are up."""
+        """The event once it has ended or rests; None when that cannot be told in time."""
         if wait_s <= 0 or not self._places.acquire(blocking=False):
             return None
         try:
             return self._wait(event_id, clock.monotonic() + wait_s)
+        except DatabaseUnavailable:
+            return None  # it is kept, whatever becomes of the waiting
         finally:
             self._places.release()
 

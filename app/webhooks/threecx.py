@@ -9,18 +9,23 @@ from app.directory import KnownIntegration
 from app.limiter import Limiter
 from app.proof import Proof
 from app.webhooks import outcome
-from app.webhooks.acceptance import accept, repeat_keys
+from app.webhooks.acceptance import repeat_keys
+from app.webhooks.keeping import Keeper
 from core.errors import ErrorCode, Refused
 from models.event import Event
+from models.unavailable import DatabaseUnavailable
 from workers import outbound
 
 
 class Webhook:
     """`POST /integrations/3cx/webhook/{integration_id}`."""
 
-    def __init__(self, proof: Proof, limiter: Limiter, waiting: outcome.Waiting) -> None:
+    def __init__(
+        self, proof: Proof, limiter: Limiter, keeper: Keeper, waiting: outcome.Waiting
+    ) -> None:
         self._proof = proof
         self._limiter = limiter
+        self._keeper = keeper
         self._waiting = waiting
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, integration_id: str) -> None:
@@ -30,7 +35,7 @@ class Webhook:
         self._limiter.admit(integration_id)
         payload = parse_object(body)
         _require_module(caller.integration)
-        kept = accept(caller, payload, repeat_keys(req, caller, payload, body))
+        kept = self._keeper.accept(caller, payload, repeat_keys(req, caller, payload, body))
         if kept.seated:
             outbound.begin(kept.event_id)
         ended = self._waiting.outcome(kept.event_id, outcome.wanted_wait_s(req))
@@ -46,8 +51,9 @@ class Webhook:
 class Status:
     """`GET /integrations/3cx/webhook/{integration_id}/events/{event_id}`."""
 
-    def __init__(self, proof: Proof) -> None:
+    def __init__(self, proof: Proof, keeper: Keeper) -> None:
         self._proof = proof
+        self._keeper = keeper
 
     def on_get(
         self, req: falcon.Request, resp: falcon.Response, integration_id: str, event_id: str
@@ -55,6 +61,8 @@ class Status:
         """Say how far an event has come, to the integration that it came from."""
         caller = self._proof.authenticate(req, integration_id, b"")
         event = Event.load(event_id) if "\x00" not in event_id else None
+        if event is None and self._keeper.may_hold_more:
+            raise DatabaseUnavailable("the event may be in the spool")
         if event is None or event.integration_id != caller.integration.id:
             raise Refused(ErrorCode.EVENT_NOT_FOUND)
         resp.media = outcome.status_body(event)

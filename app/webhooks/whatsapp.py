@@ -6,9 +6,9 @@ import logging
 import falcon
 
 from app.body import read_body
-from app.directory import Directory, KnownInstance
+from app.directory import KnownInstance
+from app.webhooks.keeping import Keeper
 from core.errors import ErrorCode, Refused
-from models.inbound_item import InboundItem
 from schemas import meta
 from workers import inbound
 
@@ -21,8 +21,9 @@ _log = logging.getLogger(__name__)
 class WhatsAppWebhook:
     """`GET, POST /webhooks/whatsapp/{instance_id}`."""
 
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._directory = keeper.directory
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, instance_id: str) -> None:
         """Answer Meta's handshake with its challenge, if it knows the verify token."""
@@ -51,7 +52,7 @@ class WhatsAppWebhook:
             for item in items
             for owner in self._owners(instance, item)
         ]
-        inbound.begin(InboundItem.keep(rows))
+        inbound.begin(self._keeper.keep_items(rows))
         resp.media = {"success": True}
 
     def _owners(self, instance: KnownInstance, item: meta.Item) -> list[KnownInstance]:

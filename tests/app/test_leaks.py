@@ -675,13 +675,14 @@ def serve(settings: Settings) -> None:
     from app.door import create_app
     from app.server import Server
     from app.watch import Watch
+    from app.webhooks.keeping import Keeper
     from workers import broker as brokers
     from workers import providers
     from workers.crew import Crew
 
     models.start(settings, migrating=True)
     broker = brokers.connect(settings)
-    app = create_app(settings, Watch(1000), None)
+    app = create_app(settings, Watch(1000), Keeper(settings), None)
     server = Server(app, "127.0.0.1", 0, 4)
     serving = threading.Thread(target=server.serve, args=(5.0,), daemon=True)
     serving.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -45,17 +46,19 @@ def test_a_file_that_is_no_database_is_named_in_one_line(tmp_path: Path, command
     assert said.count("\n") == 1
 
 
-def test_a_database_that_nobody_serves_is_named_in_one_line(tmp_path: Path) -> None:
+def test_a_database_that_nobody_serves_is_named_in_one_line_and_waited_for(tmp_path: Path) -> None:
     servers = {"DATABASE_URL": "postgresql://u:hush@127.0.0.1:1/x", "REDIS_URL": "redis://h"}
-    done = subprocess.run(
+    with subprocess.Popen(
         [*PROGRAM, "web"],
         env=environment(servers),
         cwd=tmp_path,
-        capture_output=True,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=30,
-        check=False,
-    )
-    assert "127.0.0.1:1/x cannot be used" in done.stderr
-    assert "hush" not in done.stderr
-    assert done.stderr.count("\n") == 1
+    ) as web:
+        assert web.stderr is not None
+        first = web.stderr.readline()
+        web.send_signal(signal.SIGTERM)
+        rest = web.communicate(timeout=30)[1]
+    assert "127.0.0.1:1/x cannot be used" in first
+    assert "hush" not in first
+    assert (web.returncode, rest) == (0, "")

@@ -94,5 +94,6 @@ def test_without_postgres_nothing_is_said_to_be_kept(shaken: Gateway, postgres: 
         assert int(answer.header("Retry-After") or "") > 0
     postgres.restart()
     assert is_without(shaken.get("/readyz"))
+    shaken.wait_until(lambda: pbx.status("evt_00000000000000000000000000").status == 404)
     assert pbx.outcome().json()["state"] == "sent"
     assert len(pbx.received()) == 2

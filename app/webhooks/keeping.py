@@ -1,0 +1,144 @@
+"""Where an accepted webhook is kept: in the database, or in the spool while that is away."""
+
+import logging
+import threading
+from typing import Any
+
+from app.directory import Directory
+from app.proof import Caller
+from app.room import Room
+from app.spool import Entry, Spool, SpoolUnavailable
+from app.webhooks import acceptance
+from app.webhooks.acceptance import Acceptance
+from core import telemetry
+from core.config import Settings
+from models.database import close_connection
+from models.idempotency import RepeatKeys
+from models.inbound_item import InboundItem
+from models.patience import within
+from models.revision import Revision
+from models.unavailable import DatabaseUnavailable
+from workers import outbound
+
+_LOOK_EVERY_S = 0.25
+_PATIENCE_S = 5.0
+_MEGABYTE = 1024 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Keeps webhooks: in the database or, while that is away, in the spool, which it empties later.
+
+    Its directory holds the settings by which they are checked meanwhile.
+
+    Args:
+        settings: without a `spool_dir`, webhooks are answered 503 while the database is away.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._room = Room(settings)
+        self._spool: Spool | None = None
+        if settings.spool_dir is not None:
+            self._spool = Spool(settings.spool_dir, settings.spool_max_mb * _MEGABYTE)
+        self._away = False
+        self.directory = Directory(is_away=lambda: self._away, may_be_old=self._has_spool)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
+
+    def accept(
+        self, caller: Caller, payload: dict[str, Any], repeats: RepeatKeys | None
+    ) -> Acceptance:
+        """Keep a webhook, durably, or find the event that it repeats.
+
+        While anything waits in the spool, everything goes there, so that the order stays.
+
+        Raises:
+            Refused: `idempotency_conflict`, or `service_unavailable` when too much is unfinished.
+            DatabaseUnavailable: nothing was kept.
+        """
+        row = acceptance.row_of(caller.integration, payload)
+        if self._away or self.may_hold_more:
+            return self._put_aside(row, repeats)
+        try:
+            self._room.require()
+            return acceptance.keep(row, repeats)
+        except DatabaseUnavailable as failure:
+            self._went_away(failure)
+            return self._put_aside(row, repeats)
+
+    def keep_items(self, rows: list[tuple[str, str, str, str]]) -> list[str]:
+        """Keep what Meta told (see InboundItem.keep), in the database alone: Meta comes again.
+
+        Raises:
+            Refused: `service_unavailable` when too much is untaken.
+            DatabaseUnavailable: nothing was kept.
+        """
+        self._room.require()
+        return InboundItem.keep(rows)
+
+    @property
+    def may_hold_more(self) -> bool:
+        """Whether there are webhooks that the database does not know yet."""
+        return self._spool is not None and not self._spool.empty
+
+    def start(self) -> None:
+        """Begin to look after database and spool."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; what is still in the spool waits for the next start."""
+        self._stop.set()
+        self._thread.join()
+
+    def _has_spool(self) -> bool:
+        return self._spool is not None and self._spool.has_room
+
+    def _put_aside(self, row: acceptance.Row, repeats: RepeatKeys | None) -> Acceptance:
+        if self._spool is None:
+            raise DatabaseUnavailable("the database is away, and there is no SPOOL_DIR")
+        try:
+            earlier = self._spool.put(Entry(row, repeats))
+        except SpoolUnavailable as full:
+            raise DatabaseUnavailable(str(full)) from None
+        if earlier is not None and repeats is not None:
+            return acceptance.repeat_of(earlier, repeats)
+        return Acceptance(row["id"], duplicate=False, seated=False)
+
+    def _went_away(self, failure: DatabaseUnavailable) -> None:
+        if not self._away:
+            self._away = True
+            _log.warning("webhooks cannot be kept in the database: %s", failure)
+
+    def _run(self) -> None:
+        while not self._stop.wait(_LOOK_EVERY_S):
+            try:
+                with within(_PATIENCE_S):
+                    self._look()
+            except DatabaseUnavailable as failure:
+                self._went_away(failure)
+            except OSError as failure:
+                _log.error("the spool cannot be emptied: %s", failure.strerror)
+            except Exception as failure:  # noqa: BLE001 (whatever it is, the rest must go on)
+                telemetry.report(failure, component="keeper")
+        close_connection()
+
+    def _look(self) -> None:
+        if self._away:
+            Revision.prove_writable()
+            self._away = False
+            _log.warning("webhooks are kept in the database again")
+        if self._spool is not None:
+            self.directory.warm()
+            if not self._spool.empty:
+                self._empty(self._spool)
+
+    def _empty(self, spool: Spool) -> None:
+        count = 0
+        with spool.leaving() as entries:
+            for entry in entries:
+                kept = acceptance.keep_late(entry.row, entry.repeats)
+                if kept.seated:
+                    outbound.begin(kept.event_id)
+                count += 1
+        _log.info("%d webhooks went from the spool into the database", count)
