@@ -2,7 +2,7 @@
 
 from core.config import Settings
 from models.base import use_vault
-from models.database import close_database, open_database
+from models.database import check_durable, close_database, open_database
 from models.keys import unlock
 from models.migrate import check_migrated, migrate
 
@@ -17,13 +17,14 @@ def start(settings: Settings, *, migrating: bool = False) -> None:
     Raises:
         DatabaseUnavailable: it cannot be reached.
         NotMigrated: it has another form than this code needs.
-        UsageError: the keys are not its keys.
+        UsageError: the keys are not its keys, or it answers commits before they are kept.
     """
     open_database(settings)
     try:
         if migrating:
             migrate()
         check_migrated()
+        check_durable()
         unlock(settings)
     except BaseException:
         stop()

@@ -11,7 +11,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import peewee
 
+from core import crash
 from core.config import Settings
+from core.errors import UsageError
 from models.postgres import Postgres
 from models.sqlite import Sqlite
 from models.unavailable import DatabaseUnavailable, as_unavailable
@@ -58,6 +60,21 @@ def is_postgres() -> bool:
     return isinstance(database.obj, Postgres)
 
 
+def check_durable() -> None:
+    """See that what is committed is on disk: it is answered as kept.
+
+    Raises:
+        UsageError: Postgres answers a commit before it is (SQLite we set up ourselves).
+    """
+    if is_postgres():
+        (setting,) = database.execute_sql("SHOW synchronous_commit").fetchone()
+        if setting == "off":
+            raise UsageError(
+                "synchronous_commit is off for this role or database, so that a crash loses what "
+                "was answered as kept. Turn it on: ALTER ROLE … SET synchronous_commit = on"
+            )
+
+
 def transaction(work: Callable[P, R]) -> Callable[P, R]:
     """Make a function one transaction: all of it is kept, durably, or nothing.
 
@@ -71,7 +88,16 @@ def transaction(work: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(work)
     def in_transaction(*arguments: P.args, **named: P.kwargs) -> R:
         with as_unavailable():
-            return cast("R", database.obj.transact(functools.partial(work, *arguments, **named)))
+            if database.obj.in_transaction():
+                return work(*arguments, **named)
+            kept = database.obj.transact(functools.partial(to_the_end, *arguments, **named))
+        crash.point("after commit", work.__qualname__)
+        return cast("R", kept)
+
+    def to_the_end(*arguments: P.args, **named: P.kwargs) -> R:
+        outcome = work(*arguments, **named)
+        crash.point("before commit", work.__qualname__)
+        return outcome
 
     return in_transaction
 

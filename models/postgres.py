@@ -14,6 +14,9 @@ R = TypeVar("R")
 _CONNECT_TIMEOUT_S = 3
 _UNHEARD_MS = 10_000  # after which the kernel takes a peer that acknowledges nothing for gone
 _ATTEMPTS = 3
+# A process that stands still in the middle of a transaction must not hold its locks for long. Said
+# for each transaction, in the same round trip: behind a pool, a session is not ours alone.
+_BEGIN = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'"
 
 
 class _Unanswered(psycopg.OperationalError):
@@ -70,9 +73,9 @@ class Postgres(peewee.PostgresqlDatabase):
                 lambda: super(Postgres, self).execute_sql(sql, params)
             )
 
-    def begin(self, isolation_level: str | None = None) -> None:
+    def begin(self, isolation_level: str | None = None) -> None:  # noqa: ARG002 (there is one)
         """Begin a transaction, on a new connection when the old one is dead."""
-        self._on_a_live_connection(lambda: super(Postgres, self).begin(isolation_level))
+        self._on_a_live_connection(lambda: self.cursor().execute(_BEGIN))
 
     def _on_a_live_connection(self, work: Callable[[], R]) -> R:
         was_open = not self.is_closed()

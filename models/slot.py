@@ -2,14 +2,20 @@
 
 Each name runs a generic cell rate algorithm (GCRA): `arrival_us` is the theoretical arrival time of
 its next message in epoch microseconds. A provider's word can close a name until a time.
+
+A clock that is turned back must not close a name for as long: a row knows when it was last written,
+and one that was written in the future is read as if the time since then had been none.
 """
 
 from dataclasses import dataclass
 
 import peewee
 
+from core import clock
 from models.base import Model
 from models.database import locked, transaction
+
+_TURNED_BACK_MS = 5_000  # more than the clocks of two hosts may be apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,7 @@ class Slot(Model):
     name = peewee.TextField(primary_key=True)
     arrival_us = peewee.BigIntegerField(default=0)
     closed_until_ms = peewee.BigIntegerField(default=0)
+    written_at_ms = peewee.BigIntegerField(default=0)
 
     @classmethod
     @transaction
@@ -51,6 +58,8 @@ class Slot(Model):
         names = sorted(rate.name for rate in rates)
         cls._add_missing(names)
         rows = list(locked(cls.select().where(cls.name.in_(names)).order_by(cls.name)))
+        for row in rows:
+            row.follow(now_ms)
         arrivals = {row.name: row.arrival_us for row in rows}
         start_us = max(
             now_us,
@@ -60,9 +69,13 @@ class Slot(Model):
         start_ms = int(-(-start_us // 1000))
         if start_ms > not_after_ms:
             return start_ms
+        closed = {row.name: row.closed_until_ms for row in rows}
         for rate in rates:
-            arrival = max(arrivals[rate.name], start_us) + rate.period_us
-            cls.update(arrival_us=arrival).where(cls.name == rate.name).execute()
+            cls.update(
+                arrival_us=max(arrivals[rate.name], start_us) + rate.period_us,
+                closed_until_ms=closed[rate.name],
+                written_at_ms=now_ms,
+            ).where(cls.name == rate.name).execute()
         return start_ms
 
     @classmethod
@@ -70,17 +83,34 @@ class Slot(Model):
     def close_until(cls, name: str, until_ms: int) -> None:
         """Let nobody send under this name before a time; a longer closing stays."""
         cls._add_missing([name])
-        cls.update(closed_until_ms=until_ms).where(
-            cls.name == name, cls.closed_until_ms < until_ms
-        ).execute()
+        row = locked(cls.select().where(cls.name == name)).get()
+        now_ms = clock.now_ms()
+        row.follow(now_ms)
+        cls.update(
+            arrival_us=row.arrival_us,
+            closed_until_ms=max(row.closed_until_ms, until_ms),
+            written_at_ms=now_ms,
+        ).where(cls.name == name).execute()
 
     @classmethod
     def opens_at_ms(cls, names: list[str]) -> int:
         """When the last of these names opens again, in epoch milliseconds (0: all are open)."""
-        latest = cls.select(peewee.fn.MAX(cls.closed_until_ms)).where(cls.name.in_(names)).scalar()
-        return int(latest or 0)
+        rows = list(cls.select().where(cls.name.in_(names)))
+        for row in rows:
+            row.follow(clock.now_ms())
+        return max((row.closed_until_ms for row in rows), default=0)
+
+    def follow(self, now_ms: int) -> None:
+        """Turn this reading's times back as far as the clock was since they were written."""
+        turned_ms = self.written_at_ms - now_ms
+        if turned_ms > _TURNED_BACK_MS:
+            self.arrival_us -= turned_ms * 1000
+            self.closed_until_ms = max(0, self.closed_until_ms - turned_ms)
 
     @classmethod
     def _add_missing(cls, names: list[str]) -> None:
-        rows = [{"name": name, "arrival_us": 0, "closed_until_ms": 0} for name in names]
+        rows = [
+            {"name": name, "arrival_us": 0, "closed_until_ms": 0, "written_at_ms": 0}
+            for name in names
+        ]
         cls.insert_many(rows).on_conflict_ignore().execute()

@@ -81,6 +81,33 @@ def test_one_that_gives_up_costs_the_others_nothing(store: Store) -> None:
     assert Revision.current() == before + 4
 
 
+def test_who_stands_still_in_a_transaction_does_not_hold_the_others_for_long(
+    store: Store,
+) -> None:
+    if not store.settings.database_url:
+        pytest.skip("SQLite's one writer is one process")
+    stands_still, go_on = threading.Event(), threading.Event()
+
+    @transaction
+    def stand_still() -> None:
+        Revision.update(number=Revision.number).execute()
+        stands_still.set()
+        go_on.wait(20)
+
+    def run() -> None:
+        with pytest.raises(DatabaseUnavailable):
+            stand_still()
+        database.close()
+
+    still = threading.Thread(target=run)
+    still.start()
+    stands_still.wait(10)
+    with within(9):
+        count_up()
+    go_on.set()
+    still.join(10)
+
+
 def test_after_an_answer_that_came_too_late_the_next_is_its_own(store: Store) -> None:
     if not store.settings.database_url:
         pytest.skip("SQLite answers in the calling thread")

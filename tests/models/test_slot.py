@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core import clock
 from models.slot import Rate, Slot
 from tests.backends import together
 from tests.factories import NOON_MS
@@ -61,6 +62,7 @@ def test_time_that_went_by_unused_is_not_saved_up() -> None:
 
 
 def test_nobody_sends_before_a_closed_name_opens() -> None:
+    clock.freeze(NOON_MS)
     Slot.close_until("instance:a", NOON_MS + 4_000)
     assert reserve(EIGHTY, PAIR) == 4_000
     assert Slot.opens_at_ms(["instance:a", "pair:a"]) == NOON_MS + 4_000
@@ -82,3 +84,34 @@ def test_names_in_any_order_never_block_each_other() -> None:
     both = [Rate("one", 1_000, 1), Rate("two", 1_000, 1)]
     slots = together(16, lambda number: reserve(*both[:: 1 if number % 2 else -1]))
     assert sorted(slots) == list(range(16))
+
+
+@pytest.mark.parametrize("back_ms", [6_000, 100_000, 3_600_000])
+def test_a_clock_that_is_turned_back_costs_no_more_than_its_turning(
+    back_ms: int,
+) -> None:
+    now = clock.now_ms()
+    rates = [Rate("instance:x", 100_000, 1)]
+    first = [Slot.reserve(rates, now, now + 86_400_000) for _ in range(5)]
+    assert first == [now + 100 * number for number in range(5)]
+    earlier = now - back_ms
+    assert Slot.reserve(rates, earlier, earlier + 86_400_000) == earlier + 500
+    assert Slot.reserve(rates, earlier, earlier + 86_400_000) == earlier + 600
+
+
+def test_a_closing_lasts_as_long_as_it_was_said_to_though_the_clock_is_turned_back() -> None:
+    clock.freeze()
+    Slot.close_until("pair:x", clock.now_ms() + 60_000)
+    clock.turn(-600_000)
+    assert Slot.opens_at_ms(["pair:x"]) == clock.now_ms() + 60_000
+    Slot.close_until("pair:x", clock.now_ms() + 1_000)
+    assert Slot.opens_at_ms(["pair:x"]) == clock.now_ms() + 60_000
+    clock.turn(60_000)
+    assert Slot.opens_at_ms(["pair:x"]) <= clock.now_ms()
+
+
+def test_clocks_that_are_a_little_apart_keep_the_pace() -> None:
+    now = clock.now_ms()
+    rates = [Rate("instance:x", 100_000, 1)]
+    assert Slot.reserve(rates, now, now + 86_400_000) == now
+    assert Slot.reserve(rates, now - 3_000, now + 86_400_000) == now + 100

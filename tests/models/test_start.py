@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.servers import PostgresAt
 
 ROOT = Path(__file__).resolve().parents[2]
+MIGRATIONS = sorted(each.stem for each in (ROOT / "models/migrations").glob("0*.py"))
 MIGRATE = """
 import sys
 from core.config import Settings
@@ -70,11 +71,12 @@ def test_two_that_migrate_at_once_do_it_once(empty: dict[str, str]) -> None:
         each.stdin.flush()
     said = [each.communicate(timeout=60)[0].strip() for each in migrating]
     assert [each.returncode for each in migrating] == [0, 0, 0]
-    assert sorted(said) == ["0001_first", "nothing", "nothing"]
+    assert sorted(said) == [",".join(MIGRATIONS), "nothing", "nothing"]
 
 
 def test_a_start_before_the_migration_says_what_to_do(empty: dict[str, str]) -> None:
-    with pytest.raises(NotMigrated, match=r"lacks 1 migration.* 0001_first.*Run: gateway migrate"):
+    words = rf"lacks {len(MIGRATIONS)} migration.* 0001_first.*Run: gateway migrate"
+    with pytest.raises(NotMigrated, match=words):
         models.start(settings(**empty))
     assert database.obj is None
 
@@ -152,3 +154,28 @@ def test_all_of_a_transaction_is_kept_or_nothing() -> None:
     with pytest.raises(ValueError, match=r"^$"):
         rename_and_fail()
     assert site.account.name == "Acme"
+
+
+def test_a_commit_is_on_disk_when_it_is_answered(empty: dict[str, str]) -> None:
+    models.start(settings(**empty), migrating=True)
+    try:
+        if "DATABASE_URL" in empty:
+            assert database.execute_sql("SHOW synchronous_commit").fetchone() == ("on",)
+        else:
+            written = transaction(lambda: database.execute_sql("PRAGMA synchronous").fetchone())()
+            assert written == (2,)  # FULL
+    finally:
+        models.stop()
+
+
+def test_a_server_that_answers_before_it_keeps_is_refused(
+    empty: dict[str, str],
+) -> None:
+    if "DATABASE_URL" not in empty:
+        pytest.skip("SQLite is set up by us")
+    models.start(settings(**empty), migrating=True)
+    name = database.execute_sql("SELECT current_database()").fetchone()[0]
+    database.execute_sql(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    models.stop()
+    with pytest.raises(UsageError, match="synchronous_commit is off"):
+        models.start(settings(**empty))
