@@ -15,5 +15,22 @@ class Attempt(Model):
     outcome = peewee.TextField(null=True)
     provider_code = peewee.IntegerField(null=True)
     words = peewee.TextField(null=True)
+    kind = peewee.TextField(null=True)  # of a failure that is known not to have gone
     started_at_ms = peewee.BigIntegerField()
     finished_at_ms = peewee.BigIntegerField(null=True)
+
+    def failures_like(self, kind: str) -> int:
+        """How many earlier calls for the same part failed in the same way."""
+        earlier = Attempt.select().where(
+            Attempt.event_id == self.event_id,
+            Attempt.part == self.part,
+            Attempt.number < self.number,
+            Attempt.kind == kind,
+        )
+        count: int = earlier.count()
+        return count
+
+    @classmethod
+    def forget_kinds(cls, event_id: str) -> None:
+        """Let the failures of an event no longer count: a person has begun it anew."""
+        cls.update(kind=None).where(cls.event_id == event_id).execute()

@@ -18,6 +18,33 @@ class Customer(Model):
     user_id = SealedField(null=True)
     name = SealedField(null=True)
     created_at_ms = peewee.BigIntegerField()
+    keyword_at_ms = peewee.BigIntegerField(default=0)  # of the last STOP or START
+    keyword_seq = peewee.BigIntegerField(default=0)
+
+    @classmethod
+    @transaction
+    def said_last(cls, customer_id: str, at_ms: int, seq: int) -> bool:
+        """Note that the customer said STOP or START, unless a later word of theirs is known.
+
+        Workers may take the words in in another order than they were said in; the last one counts.
+
+        Args:
+            customer_id: whose word it is.
+            at_ms: when it was said, by WhatsApp's clock, whose seconds may hold several.
+            seq: its place in the order of arrival.
+
+        Returns:
+            True when it is their last.
+        """
+        earlier = (cls.keyword_at_ms < at_ms) | (
+            (cls.keyword_at_ms == at_ms) & (cls.keyword_seq < seq)
+        )
+        noted: int = (
+            cls.update(keyword_at_ms=at_ms, keyword_seq=seq)
+            .where(cls.id == customer_id, earlier)
+            .execute()
+        )
+        return noted == 1
 
     @classmethod
     def find(cls, account_id: str, address_hash: str) -> "Customer | None":

@@ -9,8 +9,10 @@ import peewee
 from core import clock
 from core.errors import ErrorCode
 from core.words import EventType, State
+from models.attempt import Attempt
 from models.base import Model, SealedPayload, opened
 from models.database import locked, transaction
+from models.integration import DEFAULT_VALIDITY_S, Integration
 
 RESCUE_MS = 10_000  # a step that was not heard of for this long is begun again
 UNCERTAIN_HOLD_MS = 30_000  # how long an uncertain event holds back its conversation
@@ -26,6 +28,8 @@ class Waiting(StrEnum):
     LIMIT = "limit"
     SLOT = "slot"
     PROVIDER = "provider"
+    PLACE = "place"
+    OUTAGE = "outage"
 
 
 class Event(Model):
@@ -151,6 +155,7 @@ class Event(Model):
     def revive(self) -> bool:
         """Begin anew, by a person's word, an event that was refused, died or rests uncertain."""
         now = clock.now_ms()
+        Attempt.forget_kinds(self.id)
         return self._set(
             State(self.state),
             state=State.RECEIVED.value,
@@ -163,8 +168,15 @@ class Event(Model):
             seated=True,
             finished_at_ms=None,
             due_at_ms=now + RESCUE_MS,
-            expires_at_ms=now + (self.expires_at_ms - self.received_at_ms),
+            expires_at_ms=now + self._validity_ms(),
         )
+
+    def _validity_ms(self) -> int:
+        # Not from the row's own times: the wait before one revival would lengthen the next.
+        own = Integration.select(Integration.validity_s).where(
+            Integration.id == self.integration_id
+        )
+        return int(own.scalar() or DEFAULT_VALIDITY_S) * 1000
 
     def _end(self, old: State, new: State, **also: Any) -> bool:
         return self._set(

@@ -17,7 +17,7 @@ from dramatiq.brokers.stub import StubBroker
 from dramatiq.message import Message
 from dramatiq.middleware import Middleware, Pipelines, Retries
 
-from core import clock
+from core import clock, crash
 from core.config import Settings
 from models.database import close_connection
 
@@ -52,8 +52,16 @@ class _Connections(Middleware):
         close_connection()
 
 
+class _CrashPoints(Middleware):
+    def before_enqueue(self, _broker: Broker, message: Message[Any], _delay: int | None) -> None:
+        crash.point("before enqueue", message.actor_name)
+
+    def after_enqueue(self, _broker: Broker, message: Message[Any], _delay: int | None) -> None:
+        crash.point("after enqueue", message.actor_name)
+
+
 def _middleware() -> list[Middleware]:
-    return [Pipelines(), Retries(max_retries=0), _Connections()]
+    return [Pipelines(), Retries(max_retries=0), _Connections(), _CrashPoints()]
 
 
 declarations = StubBroker(middleware=_middleware())
@@ -103,6 +111,7 @@ class WakeUpBroker(RedisBroker):
             return
         try:
             self._dispatch("enqueue")(queue_name, message_id, data)
+            crash.point("before", "wake")
             self._wake(queue_name)
         except _FAILURES as failure:
             self._silent_until = clock.monotonic() + _SILENCE_AFTER_FAILURE_S

@@ -1,5 +1,7 @@
 """After the request to WhatsApp: what came of it, and where the event goes from here."""
 
+from functools import partial
+
 from core import clock, telemetry
 from core.errors import ErrorCode, GatewayError
 from core.words import State
@@ -15,7 +17,8 @@ from models.instance import Instance
 from models.slot import Slot
 from models.suppression import Kind, Suppression
 from models.usage import Usage
-from workers import policy
+from workers import outage, policy
+from workers.outage import News
 from workers.providers import Backoff, ProviderError, Receipt
 from workers.sending import Ticket, slot_names
 from workers.stage import Seats, keeps_seat
@@ -28,15 +31,21 @@ class InstancePaused(GatewayError):
 
 def conclude(event: Event, ticket: Ticket, outcome: Receipt | ProviderError) -> None:
     """Write down what came of the request, and where the event goes from here."""
-    event.become(_concluded(event, ticket, outcome))
+    held, news = _concluded(event, ticket, outcome)
+    event.become(held)
+    for tell in news:
+        tell()
 
 
 @transaction
-def _concluded(event: Event, ticket: Ticket, outcome: Receipt | ProviderError) -> Event:
+def _concluded(
+    event: Event, ticket: Ticket, outcome: Receipt | ProviderError
+) -> tuple[Event, list[News]]:
     # The account first, as in `settle`: one order of locks, and nobody waits in a circle.
     locked(Account.select(Account.id).where(Account.id == event.account_id)).first()
     held = Event.hold(event.id) or event
     ours = _is_still_ours(held, ticket)
+    news = outage.learn(held, outcome, ticket.lease_until_ms if ticket.probe else None)
     if isinstance(outcome, Receipt):
         _close_attempt(ticket, "sent")
         _accepted(held, ticket, outcome)
@@ -50,15 +59,27 @@ def _concluded(event: Event, ticket: Ticket, outcome: Receipt | ProviderError) -
         _close_attempt(ticket, "failed", outcome)
         if ours:
             Usage.give_back(held.account_id, ticket.zone, ticket.settled_at_ms)
-            _failed(held, ticket, outcome)
-    return held
+            news += _failed(held, ticket, outcome)
+    return held, news
 
 
 def _is_still_ours(event: Event, ticket: Ticket) -> bool:
-    # An answer that comes after its lease settles what rests on it, and never another's send.
+    # An answer that comes after its lease settles what rests on it, and never another's send:
+    # neither that of the next part, nor one after a person began the event anew.
     if event.state == State.SENDING:
         return event.lease_until_ms == ticket.lease_until_ms
-    return event.state == State.UNCERTAIN and event.part == ticket.attempt.part
+    latest = _latest_attempt(event)
+    return event.state == State.UNCERTAIN and latest is not None and latest.id == ticket.attempt.id
+
+
+def _latest_attempt(event: Event) -> Attempt | None:
+    found: Attempt | None = (
+        Attempt.select()
+        .where(Attempt.event_id == event.id, Attempt.part == event.part)
+        .order_by(Attempt.id.desc())
+        .first()
+    )
+    return found
 
 
 def _close_attempt(ticket: Ticket, outcome: str, failure: ProviderError | None = None) -> None:
@@ -66,6 +87,7 @@ def _close_attempt(ticket: Ticket, outcome: str, failure: ProviderError | None =
         outcome=outcome,
         provider_code=failure.code if failure else None,
         words=str(failure) if failure else None,
+        kind=failure.kind if failure and not failure.maybe_sent else None,
         finished_at_ms=clock.now_ms(),
     ).where(Attempt.id == ticket.attempt.id).execute()
 
@@ -144,7 +166,8 @@ def _learn_addresses(event: Event, receipt: Receipt) -> None:
         CustomerAlias.add(event.account_id, new, customer.id)
 
 
-def _failed(event: Event, ticket: Ticket, failure: ProviderError) -> None:
+def _failed(event: Event, ticket: Ticket, failure: ProviderError) -> list[News]:
+    tries = ticket.attempt.failures_like(failure.kind)
     if failure.suppress:
         Suppression.add(event.account_id, ticket.message.to, Kind.BLOCK, source="whatsapp")
         _end(event, ErrorCode.RECIPIENT_SUPPRESSED, failure)
@@ -152,24 +175,24 @@ def _failed(event: Event, ticket: Ticket, failure: ProviderError) -> None:
         close_window(event)
         _end(event, ErrorCode.CONVERSATION_WINDOW_CLOSED, failure)
     elif failure.pause:
-        pause_instance(event.instance_id, str(failure))
         until = clock.now_ms() + policy.checks.PAUSE_LOOK_MS
         _back_to_ready(event, until, Waiting.PAUSE, keep_seat=False)
-    elif failure.gives_up(ticket.attempt.number - 1):
+        return pause_instance(event.instance_id, str(failure))
+    elif failure.gives_up(tries):
         _end(event, ErrorCode.GATEWAY_SEND_FAILED, failure)
     else:
-        _retry(event, ticket, failure)
+        _retry(event, failure, tries)
+    return []
 
 
 def _end(event: Event, code: ErrorCode, failure: ProviderError) -> None:
-    Delivery.update(status=FAILED, status_at_ms=clock.now_ms(), provider_code=failure.code).where(
-        Delivery.event_id == event.id, Delivery.part == event.part
-    ).execute()
+    delivery = Delivery.get(Delivery.event_id == event.id, Delivery.part == event.part)
+    delivery.advance(FAILED, clock.now_ms(), failure.code)
     event.refuse(State(event.state), code, reason=str(failure))
 
 
-def _retry(event: Event, ticket: Ticket, failure: ProviderError) -> None:
-    until = clock.now_ms() + failure.wait_ms(ticket.attempt.number - 1)
+def _retry(event: Event, failure: ProviderError, tries: int) -> None:
+    until = clock.now_ms() + failure.wait_ms(tries)
     instance, pair = slot_names(event)
     if failure.backoff is Backoff.INSTANCE:
         Slot.close_until(instance, until)
@@ -197,25 +220,24 @@ def close_window(event: Event) -> None:
         ).execute()
 
 
-def pause_instance(instance_id: str, reason: str) -> None:
-    """Hold an instance's messages after an error that only a person can mend; alert once."""
+def pause_instance(instance_id: str, reason: str) -> list[News]:
+    """Hold an instance's messages after an error that only a person can mend.
+
+    Returns:
+        The alert, when nobody has paused it before: for once the transaction is kept.
+    """
     paused = (
         Instance.update(pause_reason=reason, paused_at_ms=clock.now_ms())
         .where(Instance.id == instance_id, Instance.pause_reason.is_null())
         .execute()
     )
-    if paused:
-        telemetry.report(InstancePaused(f"instance {instance_id} is paused: {reason}"))
+    alert = InstancePaused(f"instance {instance_id} is paused: {reason}")
+    return [partial(telemetry.report, alert)] if paused else []
 
 
 def _known_not_sent(event: Event) -> None:
     """End an uncertain event whose part, as WhatsApp now says, did not reach anybody."""
-    attempt = (
-        Attempt.select(Attempt.started_at_ms)
-        .where(Attempt.event_id == event.id, Attempt.part == event.part)
-        .order_by(Attempt.id.desc())
-        .first()
-    )
+    attempt = _latest_attempt(event)
     if event.refuse(State.UNCERTAIN, ErrorCode.GATEWAY_SEND_FAILED) and attempt is not None:
         zone = Account.get_by_id(event.account_id).zone_at(attempt.started_at_ms)
         Usage.give_back(event.account_id, zone, attempt.started_at_ms)

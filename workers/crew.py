@@ -8,6 +8,7 @@ from dramatiq.broker import Broker
 
 from core import clock
 from core.config import Settings
+from workers import bulkhead
 from workers.broker import INBOUND, OUTBOUND, PREFETCH
 from workers.upkeep import Upkeep
 
@@ -33,6 +34,7 @@ class Crew:
             OUTBOUND: settings.worker_threads,
             INBOUND: max(_LEAST_INBOUND, settings.worker_threads // _INBOUND_SHARE),
         }
+        bulkhead.requests.threads = settings.worker_threads
         broker.emit_after("process_boot")
         workers = []
         for queue in sorted(queues):

@@ -87,19 +87,29 @@ def _customer_wrote(
     now = clock.now_ms()
     if told.opens_window and told.sent_at_ms is not None:
         Conversation.customer_wrote(instance.id, customer, min(told.sent_at_ms, now))
-    return _heed_keyword(account, instance, told, address)
+    said = _keyword(account, told)
+    if said is None or not Customer.said_last(customer, told.sent_at_ms or now, item.seq):
+        return []
+    return _heed(said, account, instance, told, address)
 
 
-def _heed_keyword(
-    account: Account, instance: Instance, told: meta.InboundMessage, address: str
-) -> list[tuple[str, State]]:
+def _keyword(account: Account, told: meta.InboundMessage) -> optout.Keyword | None:
     words = optout.DEFAULT
     if account.keywords:
         words = optout.Vocabulary.of(account.keywords["stop"], account.keywords["start"])
-    keyword = optout.read(told.opt_out_candidates, words)
-    if keyword is optout.Keyword.START:
+    return optout.read(told.opt_out_candidates, words)
+
+
+def _heed(
+    said: optout.Keyword,
+    account: Account,
+    instance: Instance,
+    told: meta.InboundMessage,
+    address: str,
+) -> list[tuple[str, State]]:
+    if said is optout.Keyword.START:
         Suppression.lift(account.id, address, Kind.OPT_OUT)
-    elif keyword is optout.Keyword.STOP:
+    else:
         new = Suppression.add(account.id, address, Kind.OPT_OUT, source="whatsapp")
         if new:
             return [(_confirm(account, instance, address, told), State.RECEIVED)]
@@ -171,6 +181,8 @@ def _mind_errors(event: Event, told: meta.StatusUpdate) -> None:
 def _identity_changed(item: InboundItem, instance: Instance, told: meta.IdentityChange) -> None:
     if not item.end(ItemState.DONE):
         return
+    # As everything that decides to whom an opt-out belongs.
+    locked(Account.select(Account.id).where(Account.id == instance.account_id)).first()
     old = [address for address in (told.old_phone, told.old_user_id) if address]
     new = [address for address in (told.new_phone, told.new_user_id) if address]
     account_id = instance.account.id

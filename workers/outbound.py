@@ -9,9 +9,9 @@ from models.event import Event, Waiting
 from models.instance import Instance
 from models.integration import Integration
 from models.slot import Slot
-from workers import conclusion, facts, policy, rulings, sending
+from workers import bulkhead, conclusion, facts, policy, rulings, sending
 from workers.policy import Outcome, Ruling
-from workers.stage import stage
+from workers.stage import stage, wake
 
 
 def begin(event_id: str) -> None:
@@ -62,9 +62,31 @@ def throttle(event: Event) -> None:
 @stage(takes=State.READY)
 def send(event: Event) -> None:
     """Settle what is promised about the person, then hand the message to WhatsApp, once."""
-    ticket = sending.settle(event)
-    if ticket is not None:
-        conclusion.conclude(event, ticket, sending.transmit(ticket))
+    place = bulkhead.requests.enter(event.instance_id)
+    if place is None:
+        _stand_in_line(event)
+        return
+    try:
+        ticket = sending.settle(event)
+        if ticket is not None:
+            conclusion.conclude(event, ticket, sending.transmit(ticket))
+    finally:
+        _call(event, bulkhead.requests.leave(event.instance_id, place))
+
+
+def _stand_in_line(event: Event) -> None:
+    look_again_ms = clock.now_ms() + bulkhead.LOOK_AGAIN_MS
+    event.defer(State.READY, look_again_ms, Waiting.PLACE, keep_seat=False)
+    # Whoever left before that was kept did not see anybody in line.
+    _call(event, bulkhead.requests.call(event.instance_id))
+
+
+def _call(event: Event, places: int) -> None:
+    if places:
+        nexts = backlog.next_in_line(event.account_id, event.instance_id, places)
+        if nexts:
+            bulkhead.requests.more_wait(event.instance_id)
+            wake(nexts)
 
 
 def _validate_call(event: Event) -> None:

@@ -14,6 +14,7 @@ from core.words import State
 from models import backlog
 from models.account import Account
 from models.attempt import Attempt
+from models.breaker import Breaker
 from models.database import transaction
 from models.delivery import Delivery
 from models.event import Event, Waiting
@@ -53,6 +54,7 @@ class Ticket:
     settled_at: float
     lease_until_ms: int
     last: bool
+    probe: bool
 
 
 def rates(event: Event, messages_per_second: int) -> list[Rate]:
@@ -76,19 +78,26 @@ def settle(event: Event) -> Ticket | None:
     if _slot_is_stale(event, now) or _must_wait(event, now):
         return None
     content = event.content
-    ruling = policy.decide(facts.settled(event, content["purpose"]))
+    seen = facts.settled(event, content["purpose"])
+    ruling = policy.decide(seen)
     if ruling.outcome is not Outcome.ALLOW:
         if rulings.obey(event, State.READY, ruling):
             rulings.log_decision(event, "send", ruling)
         return None
+    now = seen.now_ms  # the locks may have taken their time, over midnight or the end of validity
     held = Event.hold(event.id)
-    if held is None or is_early(held):  # another message of this step has tried, and failed
+    # Another message of this step may be at it, or have tried and failed.
+    if held is None or held.state != State.READY or is_early(held) or now >= held.expires_at_ms:
         return None
     lease_until_ms = now + LEASE_MS
+    admission = Breaker.admit(event.instance_id, now, lease_until_ms)
+    if admission.wait_until_ms is not None:
+        event.defer(State.READY, admission.wait_until_ms, Waiting.OUTAGE, keep_seat=False)
+        return None
     if not event.move(State.READY, State.SENDING, lease_until_ms=lease_until_ms):
         return None
     Event.update(due_at_ms=lease_until_ms).where(Event.id == event.id).execute()
-    return _ticket(event, content["to"], parts(content["text"]), now)
+    return _ticket(event, content["to"], parts(content["text"]), now, probe=admission.probe)
 
 
 def _slot_is_stale(event: Event, now: int) -> bool:
@@ -112,7 +121,7 @@ def _must_wait(event: Event, now: int) -> bool:
     return False
 
 
-def _ticket(event: Event, to: str, pieces: list[str], now: int) -> Ticket:
+def _ticket(event: Event, to: str, pieces: list[str], now: int, *, probe: bool) -> Ticket:
     account = Account.get_by_id(event.account_id)
     instance = Instance.get_by_id(event.instance_id)
     zone = account.zone_at(now)
@@ -146,6 +155,7 @@ def _ticket(event: Event, to: str, pieces: list[str], now: int) -> Ticket:
         settled_at=clock.monotonic(),
         lease_until_ms=now + LEASE_MS,
         last=event.part + 1 >= len(pieces),
+        probe=probe,
     )
 
 

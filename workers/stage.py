@@ -84,7 +84,9 @@ def is_early(event: Event) -> bool:
     """Whether an event that waits for a time is still to be left alone."""
     # Once the sweep has woken it, its time has come, and `due_at` says when to look after it.
     waits_for_a_time = event.waiting_for in {Waiting.SLOT, Waiting.PROVIDER} and not event.rescues
-    return waits_for_a_time and event.due_at_ms > clock.now_ms() + _EARLY_MS
+    # A wait that the validity cut short is not over before the validity is.
+    early_ms = _EARLY_MS if event.due_at_ms < event.expires_at_ms else 0
+    return waits_for_a_time and event.due_at_ms > clock.now_ms() + early_ms
 
 
 def _was_begun_in_vain(event: Event) -> bool:
@@ -108,10 +110,9 @@ def _carry(step: Step, event: Event, takes: State) -> None:
 
 
 def _too_late(event: Event) -> ErrorCode:
-    held_back = {Waiting.SLOT, Waiting.PAUSE, Waiting.LIMIT, Waiting.TURN, Waiting.SEAT}
-    if event.waiting_for in held_back:
-        return ErrorCode.SENDING_THROTTLED
-    return ErrorCode.GATEWAY_SEND_FAILED
+    if event.waiting_for in {None, Waiting.PROVIDER, Waiting.OUTAGE}:
+        return ErrorCode.GATEWAY_SEND_FAILED
+    return ErrorCode.SENDING_THROTTLED
 
 
 def _stumble(event: Event, takes: State, failure: Exception) -> None:

@@ -2,6 +2,7 @@
 
 import unicodedata
 
+from core.optout import fold
 from models.base import vault
 
 PART_CHARACTERS = 4096  # of text.body (whatsapp-cloud-api, Sending)
@@ -36,7 +37,7 @@ def _cut(text: str) -> int:
 
 def text_hash(account_id: str, text: str) -> str | None:
     """What the same text to other people is known by; None for a text too short to matter."""
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    folded = " ".join(fold(text).split())
     if len(folded) < _BROADCAST_CHARACTERS:
         return None
     return vault().digest("text", account_id, folded)

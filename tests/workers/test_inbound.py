@@ -278,6 +278,29 @@ def test_a_failed_status_tells_of_a_shut_window_and_of_a_block(journey: Journey)
     assert suppression(journey) == "block"
 
 
+@pytest.mark.parametrize("apart_s", [0, 5], ids=["in one second", "apart"])
+@pytest.mark.parametrize("words", [("STOP", "START"), ("START", "STOP")], ids=lambda both: both[1])
+def test_the_last_word_counts_though_it_is_taken_in_first(
+    journey: Journey, words: tuple[str, str], apart_s: int
+) -> None:
+    said_s = clock.now_ms() // 1000 - 60
+    Suppression.add(journey.site.account_id, CUSTOMER, Kind.OPT_OUT, source="test")
+    kept = []
+    for number, word in enumerate(words):
+        at_s = said_s + number * apart_s
+        kept += keep(journey.site, a_message(journey, word, id=word, timestamp=str(at_s)))
+    for item in reversed(kept):
+        inbound.take_in([item])
+    assert suppression(journey) == ("opt_out" if words[1] == "STOP" else None)
+
+
+def test_a_word_that_meta_brings_late_does_not_outdo_a_newer_one(journey: Journey) -> None:
+    said_s = clock.now_ms() // 1000 - 60
+    for word, at_s in (("START", said_s), ("STOP", said_s - 30)):
+        inbound.take_in(keep(journey.site, a_message(journey, word, id=word, timestamp=str(at_s))))
+    assert suppression(journey) is None
+
+
 def test_a_broken_item_costs_its_neighbours_nothing_and_dies_after_five_tries(
     journey: Journey, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,6 +10,7 @@ from workers.providers.provider import (
     Receipt,
     Sender,
     TextMessage,
+    Way,
 )
 
 PROVIDERS: Mapping[str, Provider] = {
@@ -24,4 +25,5 @@ __all__ = [
     "Receipt",
     "Sender",
     "TextMessage",
+    "Way",
 ]

@@ -14,22 +14,24 @@ from typing import Any
 import orjson
 
 from core import clock
-from workers.providers.provider import Backoff, ProviderError
+from workers.providers.provider import Backoff, ProviderError, Way
 
 LONGEST_RETRY_AFTER_MS = 3_600_000
 TOO_MANY_REQUESTS = 429
 _SECONDS_DIGITS = 9
+_LARGEST_CODE = 2**31 - 1
 
 Meaning = Callable[..., ProviderError]
 
 _fails = partial(ProviderError, permanent=True)
 _pauses = partial(ProviderError, pause=True)
 _slows = partial(ProviderError, backoff=Backoff.INSTANCE)
+_breaks = partial(ProviderError, way=Way.BROKEN)
 
 NUMBER_UNKNOWN = partial(_pauses, "the WhatsApp number is deleted or unknown")
 UNKNOWN_CODE = partial(ProviderError, "WhatsApp refused for an unknown reason", max_retries=2)
 TOO_FAST = partial(_slows, "WhatsApp asks to slow down")
-UNCLEAR = partial(ProviderError, "WhatsApp's answer does not say what happened", maybe_sent=True)
+UNCLEAR = partial(_breaks, "WhatsApp's answer does not say what happened", maybe_sent=True)
 
 MEANINGS: tuple[tuple[Iterable[int], Meaning], ...] = (
     ((0, 190), partial(_pauses, "the access token is not accepted")),
@@ -53,7 +55,7 @@ MEANINGS: tuple[tuple[Iterable[int], Meaning], ...] = (
         ),
     ),
     ((1,), partial(ProviderError, "bad request or server error", max_retries=2)),
-    ((2, 131000, 131016, 133004), partial(ProviderError, "WhatsApp has a passing failure")),
+    ((2, 131000, 131016, 133004), partial(_breaks, "WhatsApp has a passing failure")),
     ((131057,), partial(_slows, "the account is in maintenance", least_wait_ms=60_000)),
     (
         (131047,),
@@ -99,6 +101,8 @@ def judge(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError
         error = UNCLEAR()
     else:
         error = of_code(code, subcode)
+    if error.way is Way.UNTRIED:
+        error.way = Way.WORKS
     error.retry_after_ms = retry_after_ms(headers.get("Retry-After"))
     return error
 
@@ -146,6 +150,7 @@ def _codes(body: bytes) -> tuple[int | None, int | None]:
 def _number(value: object) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value[:_SECONDS_DIGITS])
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        return None
+    # Beyond 32 bits it is nobody's code and fits no column, but a refusal all the same.
+    return int(min(max(value, -_LARGEST_CODE), _LARGEST_CODE))

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 SECOND_MS = 1_000
 LONGEST_WAIT_MS = 60_000
@@ -17,6 +17,14 @@ class Backoff(StrEnum):
     NONE = "none"
     RECIPIENT = "recipient"
     INSTANCE = "instance"
+
+
+class Way(StrEnum):
+    """What an outcome tells of the way to WhatsApp, whatever became of the message."""
+
+    UNTRIED = "untried"
+    WORKS = "works"
+    BROKEN = "broken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,7 @@ class Receipt:
     provider_message_id: str = field(repr=False)
     wa_id: str | None = field(default=None, repr=False)
     user_id: str | None = field(default=None, repr=False)
+    way: ClassVar[Way] = Way.WORKS
 
 
 @dataclass(eq=False)
@@ -63,7 +72,7 @@ class ProviderError(Exception):
     `summary` is safe to show and to log: it holds nothing of the message or the person.
     `maybe_sent` outranks the rest: such a message is never repeated by itself. `pause` asks for
     a person: the instance stops and the message waits. `max_retries` of None means: as long as
-    the message is valid. `code` is the provider's own.
+    the message is valid. `code` is the provider's own. `way` is UNTRIED when no request was made.
     """
 
     summary: str
@@ -78,12 +87,29 @@ class ProviderError(Exception):
     window_closed: bool = False
     pair_backoff: bool = False
     least_wait_ms: int = 0
+    way: Way = Way.UNTRIED
 
     def __str__(self) -> str:
         return self.summary if self.code is None else f"{self.summary} ({self.code})"
 
+    @property
+    def kind(self) -> str:
+        """What it is about: each kind's failures are counted apart, for `gives_up` and `wait_ms`.
+
+        So a message that was told to wait has all its tries left for a failure of its own.
+        """
+        if self.pause:
+            return "pause"
+        if self.backoff is not Backoff.NONE:
+            return self.backoff.value
+        return "way" if self.way is Way.BROKEN else "message"
+
     def gives_up(self, tries: int) -> bool:
-        """Whether a message that has been retried `tries` times must not be tried again."""
+        """Whether a message that has been retried `tries` times must not be tried again.
+
+        Args:
+            tries: earlier failures of the same kind.
+        """
         return self.permanent or (self.max_retries is not None and tries >= self.max_retries)
 
     def wait_ms(self, tries: int, draw: Callable[[], float] = random.random) -> int:
@@ -94,7 +120,7 @@ class ProviderError(Exception):
         provider named is always a lower bound.
 
         Args:
-            tries: retries made so far, 0 after the first failure.
+            tries: earlier failures of the same kind, 0 after the first.
             draw: gives a number in [0, 1).
         """
         least = max(self.least_wait_ms, self.retry_after_ms or 0)

@@ -15,8 +15,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
-from core import clock
-from workers.providers.provider import ProviderError
+from core import clock, crash
+from workers.providers.provider import ProviderError, Way
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -64,6 +64,7 @@ class _Call:
             except Exception as reason:
                 raise _StoppedError(reason) from reason
         self.patience_s(READ_S)
+        crash.point("before", "request")
         self.written = True
 
 
@@ -115,6 +116,10 @@ class _Connection(HTTPConnection):
             call.begin()
         self.sock.settimeout(call.patience_s(READ_S))
         super().send(data)
+
+    def getresponse(self) -> Any:
+        crash.point("during", "request")
+        return super().getresponse()
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
@@ -196,13 +201,15 @@ def _exchange(call: _Call, url: str, headers: Mapping[str, str], body: bytes) ->
         content = b""
     finally:
         response.close()
+    crash.point("after", "request")
     readable = content if len(content) <= MAX_BODY_BYTES else b""
     return Answer(response.status, response.headers, readable)
 
 
 def _meaning(call: _Call, failure: Exception) -> ProviderError:
     if call.written:
-        return ProviderError("the connection broke after the request was sent", maybe_sent=True)
+        broke = "the connection broke after the request was sent"
+        return ProviderError(broke, maybe_sent=True, way=Way.BROKEN)
     if isinstance(failure, ValueError):
         return ProviderError("the instance's address or token cannot be used", pause=True)
-    return ProviderError("WhatsApp could not be reached")
+    return ProviderError("WhatsApp could not be reached", way=Way.BROKEN)
