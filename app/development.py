@@ -1,4 +1,4 @@
-"""The commands of those who work on the gateway: pass the tests, pass everything that CI runs."""
+"""The commands of those who work on the gateway: pass the tests, all that CI runs, and more."""
 
 import json
 import os
@@ -59,6 +59,16 @@ def check(arguments: list[str]) -> int:
     # A machine that is busy with all of them can make one miss its time; alone it has no excuse.
     print("those that failed, once more and alone …", flush=True)  # noqa: T201
     return _follow(("-m", "pytest", "--last-failed", "--last-failed-no-failures", "none"))
+
+
+def chaos(arguments: list[str]) -> int:
+    """Run the gateway under load and faults; 1 when a promise was broken (tests/chaos)."""
+    return _follow(("-m", "tests.chaos", *arguments))
+
+
+def fuzz(arguments: list[str]) -> int:
+    """Give the gateway made-up input; 1 when it did not know what to say (tests/fuzz)."""
+    return _follow(("-m", "tests.fuzz", *arguments))
 
 
 def _some_failed() -> bool:

@@ -89,9 +89,11 @@ def _international(plus_digits: str) -> str | None:
     if not _fits_itu(plus_digits[1:]):
         return None
     # Where the library does not know better, the number stays as it was written.
-    if _ZERO_AFTER_COUNTRY.match(plus_digits):
-        return _possible(_parsed(plus_digits, None)) or plus_digits
-    return plus_digits
+    if not _ZERO_AFTER_COUNTRY.match(plus_digits):
+        return plus_digits
+    known = _possible(_parsed(plus_digits, None)) or plus_digits
+    # One zero goes at a time, and the same person must not have two numbers.
+    return known if len(known) >= len(plus_digits) else _international(known)
 
 
 def _national(digits: str, region: str | None) -> str | None:
@@ -104,7 +106,7 @@ def _national(digits: str, region: str | None) -> str | None:
     if reason != library.ValidationResult.TOO_LONG or not _fits_itu(digits):
         return _possible(number)
     abroad = _parsed("+" + digits, None)
-    return "+" + digits if abroad and library.is_valid_number(abroad) else None
+    return _possible(abroad) if abroad and library.is_valid_number(abroad) else None
 
 
 def _parsed(text: str, region: str | None) -> "PhoneNumber | None":
@@ -127,4 +129,6 @@ def _possible(number: "PhoneNumber | None") -> str | None:
     reason = library.is_possible_number_with_reason(number)
     if reason != library.ValidationResult.IS_POSSIBLE:
         return None
-    return library.format_number(number, library.PhoneNumberFormat.E164)
+    e164 = library.format_number(number, library.PhoneNumberFormat.E164)
+    # Some regions have national numbers outside the ITU's bounds.
+    return e164 if _fits_itu(e164[1:]) else None

@@ -144,7 +144,7 @@ def events(integration_id: str) -> list[dict[str, Any]]:
     from models.event import Event
 
     rows = Event.select().where(Event.integration_id == integration_id).order_by(Event.seq)
-    shown = ("id", "event_type", "state", "error", "reason")
+    shown = ("id", "event_type", "state", "error", "reason", "waiting_for")
     return [{name: getattr(row, name) for name in shown} | row.content for row in rows]
 
 

@@ -22,7 +22,7 @@ from tests.program import Program, ProgramError
 from tests.wire import ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tests.wire import Address, Answer
 
@@ -40,9 +40,15 @@ _serial = itertools.count(1)
 class Served(Program):
     """One process of the gateway."""
 
-    def __init__(self, command: str, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: str,
+        folder: Path,
+        environment: Mapping[str, str],
+        program: Sequence[str] = PROGRAM,
+    ) -> None:
         self.log = folder / f"{command}.{next(_serial)}.log"
-        super().__init__([*PROGRAM, command], self.log, cwd=folder, env=environment)
+        super().__init__([*program, command], self.log, cwd=folder, env=environment)
 
     @property
     def port(self) -> int | None:

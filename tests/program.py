@@ -58,6 +58,11 @@ class Program:
         """The process's id while it runs."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was started and has ended, by itself or killed by somebody else."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self, is_ready: Callable[[], bool]) -> None:
         """Start it, and wait until `is_ready` says so.
 

@@ -69,14 +69,14 @@ class Postgres(PostgresAt):
         self._home = home
 
     @classmethod
-    def start(cls, folder: Path, *, fsync: bool = True) -> Self:
+    def start(cls, folder: Path, *, fsync: bool = True, under: Path | None = None) -> Self:
         """A new server, with its log in `folder`.
 
-        Its data lie in a temporary folder: it refuses to run as root, and the ordinary user whom
-        we take then cannot reach every folder that root can. Commits are synchronous; `fsync` off
-        makes them survive a killed server, not a power cut.
+        Its data lie in a temporary folder, `under` another if one is given: it refuses to run as
+        root, and the ordinary user whom we take then cannot reach every folder that root can.
+        Commits are synchronous; `fsync` off makes them survive a killed server, not a power cut.
         """
-        home = Path(tempfile.mkdtemp(prefix="gateway-postgres-"))
+        home = Path(tempfile.mkdtemp(prefix="gateway-postgres-", dir=under))
         try:
             return cls._start(home, folder / "postgres.log", fsync="on" if fsync else "off")
         except BaseException:
@@ -102,6 +102,17 @@ class Postgres(PostgresAt):
         """Bring it back at the same address with what it had committed; stop it if it runs."""
         self._program.end(signal.SIGINT)
         self._program.start(self._answers)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has gone down by itself, as it does on a full disk."""
+        return self._program.has_ended
+
+    def end_connections(self) -> None:
+        """Terminate every other connection to it, in the middle of whatever it does."""
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        mine = " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        self._execute(sql.Composed([sql.SQL(others), sql.SQL(mine)]))
 
     def stop(self) -> None:
         """End it, and remove what it kept."""

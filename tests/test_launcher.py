@@ -209,7 +209,7 @@ def test_a_changed_lock_is_installed(installed: Checkout, tmp_path: Path) -> Non
     assert not checkout.run("up").installed
 
 
-@pytest.mark.parametrize("command", ["test", "check"])
+@pytest.mark.parametrize("command", ["test", "check", "chaos", "fuzz"])
 def test_the_development_lock_is_installed_when_it_is_needed_and_serves_both(
     installed: Checkout, tmp_path: Path, command: str
 ) -> None:

@@ -238,6 +238,8 @@ def pause_instance(instance_id: str, reason: str) -> list[News]:
 def _known_not_sent(event: Event) -> None:
     """End an uncertain event whose part, as WhatsApp now says, did not reach anybody."""
     attempt = _latest_attempt(event)
-    if event.refuse(State.UNCERTAIN, ErrorCode.GATEWAY_SEND_FAILED) and attempt is not None:
+    # One that is known to have failed has given its unit back already.
+    counted = attempt is not None and attempt.outcome != "failed"
+    if event.refuse(State.UNCERTAIN, ErrorCode.GATEWAY_SEND_FAILED) and attempt and counted:
         zone = Account.get_by_id(event.account_id).zone_at(attempt.started_at_ms)
         Usage.give_back(event.account_id, zone, attempt.started_at_ms)

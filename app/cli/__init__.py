@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str], *, as_json: bool) -> int:
-    if arguments[:1] in (["test"], ["check"]):
+    if arguments and arguments[0] in development.NAMES:
         return development.run(arguments[0], arguments[1:])
     options = parser.read(arguments)
     if not as_json:

@@ -1,4 +1,4 @@
-"""`gateway test` and `gateway check`: their arguments go on untouched, options too."""
+"""`gateway test`, `check`, `chaos` and `fuzz`: arguments go on untouched, options too."""
 
 from argparse import Namespace
 
@@ -8,7 +8,10 @@ from app.cli.parser import Commands
 _HELP = {
     "test": "pass the tests; all arguments go to pytest",
     "check": "run everything that CI runs; all arguments go to pytest",
+    "chaos": "keep every promise under load and faults; --help says how long and on what",
+    "fuzz": "survive a flood of made-up input; --help says how much",
 }
+NAMES = frozenset(_HELP)
 
 
 def add_to(commands: Commands) -> None:
@@ -21,7 +24,13 @@ def run(name: str, arguments: list[str]) -> int:
     """Run the command with these arguments; gives its exit status."""
     from app import development
 
-    return (development.test if name == "test" else development.check)(arguments)
+    commands = {
+        "test": development.test,
+        "check": development.check,
+        "chaos": development.chaos,
+        "fuzz": development.fuzz,
+    }
+    return commands[name](arguments)
 
 
 def _run_parsed(options: Namespace) -> Answer:

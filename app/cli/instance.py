@@ -84,7 +84,8 @@ def _show(options: Namespace) -> Answer:
     from models.instance import Instance
 
     with opened(options) as settings:
-        return record(_document(provisioning.find(Instance, options.id), settings))
+        instance = provisioning.find(Instance, options.id)
+        return record(_document(instance, settings) | {"breaker": _breaker(instance)})
 
 
 def _list(options: Namespace) -> Answer:
@@ -135,4 +136,16 @@ def _document(instance: "Instance", settings: "Settings") -> dict[str, Any]:
         "pause_reason": instance.pause_reason,
         "paused_at": iso(instance.paused_at_ms),
         "created_at": iso(instance.created_at_ms),
+    }
+
+
+def _breaker(instance: "Instance") -> dict[str, Any]:
+    from core import clock
+    from models.breaker import Breaker
+
+    breaker = Breaker.of(instance.id)
+    return {
+        "state": breaker.position(clock.now_ms()).value,
+        "failures": breaker.failures,
+        "open_until": iso(breaker.open_until_ms),
     }

@@ -99,6 +99,7 @@ def typed(parse: Callable[[str], Any], *, secret: bool = False) -> Callable[[str
 def _build() -> Parser:
     from app.cli import (
         account,
+        backup,
         development,
         doctor,
         event,
@@ -121,7 +122,7 @@ def _build() -> Parser:
     parser.set_defaults(json=False, data_dir=None)
     commands = Commands(parser, "command")
     for module in (running, account, instance, integration, suppression, pause, event, security,
-                   keys, settings, doctor, development):  # fmt: skip
+                   keys, backup, settings, doctor, development):  # fmt: skip
         module.add_to(commands)
     return parser
 

@@ -10,6 +10,7 @@ from marshmallow import EXCLUDE, Schema, fields
 _E164 = re.compile(r"[1-9][0-9]{4,14}")
 _USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[0-9A-Za-z]{1,128}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
+_CODES = 2**31
 _MILLISECONDS_FROM = 10**11
 _MILLISECONDS_TO = 10**14
 
@@ -59,12 +60,13 @@ class Text(LenientField[str | None]):
         return as_text(value)
 
 
-class Integer(LenientField[int | None]):
-    """An integer of at most 64 bits; a string of digits becomes one."""
+class Code(LenientField[int | None]):
+    """An error's code: an integer of 32 bits, for that is what can be kept."""
 
     def read(self, value: Any) -> int | None:
-        """The integer a value is, or stands for."""
-        return as_integer(value)
+        """The code, if it can be one."""
+        number = as_integer(value)
+        return number if number is not None and abs(number) < _CODES else None
 
 
 class Instant(LenientField[int | None]):

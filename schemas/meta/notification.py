@@ -9,8 +9,8 @@ from typing import Any
 
 from schemas.meta import content, document
 from schemas.meta.fields import (
+    Code,
     Instant,
-    Integer,
     Lenient,
     Node,
     Objects,
@@ -88,7 +88,7 @@ class _Status(Lenient):
 
 
 class _Error(Lenient):
-    code = Integer()
+    code = Code()
 
 
 class _Ids(Lenient):

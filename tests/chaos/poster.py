@@ -1,0 +1,68 @@
+"""Webhooks as 3CX posts them, written down with what was answered."""
+
+from __future__ import annotations
+
+import json
+from http.client import HTTPConnection, HTTPException
+from typing import TYPE_CHECKING, Any
+
+from core import clock
+from tests.pbx import SECRET
+
+if TYPE_CHECKING:
+    from tests.chaos.history import Record
+    from tests.chaos.plant import Plant
+    from tests.chaos.sites import Integration, Site
+
+_PATIENCE_S = 10.0
+
+
+class Poster:
+    """Posts webhooks and writes down what was answered."""
+
+    def __init__(self, plant: Plant, record: Record) -> None:
+        self.plant, self.record = plant, record
+
+    def post(
+        self,
+        site: Site,
+        integration: Integration,
+        payload: dict[str, Any],
+        key: str | None,
+        door: int,
+    ) -> int:
+        """Post once; gives the status, 0 when there was no answer."""
+        headers = {SECRET: integration.secret, "Content-Type": "application/json"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        at_ms = clock.now_ms()
+        status, answer = self._ask(integration.id, json.dumps(payload), headers, door)
+        self.record.write(
+            "posted",
+            at_ms=at_ms,
+            answered_at_ms=clock.now_ms() if status else None,
+            status=status,
+            event_id=answer.get("event_id"),
+            duplicate=bool(answer.get("duplicate")),
+            key=key,
+            integration_id=integration.id,
+            instance_id=site.instance_id,
+            customer=payload.get("to"),
+            text=payload.get("message_text"),
+            event_type=payload["event_type"],
+        )
+        return status
+
+    def _ask(
+        self, integration_id: str, body: str, headers: dict[str, str], door: int
+    ) -> tuple[int, dict[str, Any]]:
+        doors = self.plant.doors
+        connection = HTTPConnection(*doors[door % len(doors)], timeout=_PATIENCE_S)
+        try:
+            connection.request("POST", f"/integrations/3cx/webhook/{integration_id}", body, headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        except (OSError, HTTPException):
+            return 0, {}
+        finally:
+            connection.close()
