@@ -46,7 +46,7 @@ def create_app(
     app.add_sink(UnknownIntegration(webhook), r"/integrations/3cx/webhook/(?P<rest>(?s:.*))\Z")
     app.add_route(WHATSAPP, WhatsAppWebhook(keeper))
     app.add_route("/healthz", Liveness())
-    app.add_route("/readyz", Readiness(client))
+    app.add_route("/readyz", Readiness(keeper, client))
     app.add_route("/openapi.json", OpenAPI(settings.public_url))
     answers.add_error_handlers(app)
     return app

@@ -3,6 +3,7 @@
 import falcon
 import redis
 
+from app.webhooks.keeping import Keeper
 from core.errors import GatewayError
 from models.database import database
 from models.migrate import check_migrated
@@ -17,21 +18,30 @@ class Liveness:
 
 
 class Readiness:
-    """`/readyz`: database, migration and broker are there."""
+    """`/readyz`: whether webhooks are kept here, and what of the rest is missing."""
 
-    def __init__(self, client: redis.Redis | None) -> None:
+    def __init__(self, keeper: Keeper, client: redis.Redis | None) -> None:
+        self._keeper = keeper
         self._client = client
 
     def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
-        """200 when webhooks are kept and carried on; else 503, with what is missing."""
+        """200 when webhooks are kept, in the database or in the spool; else 503.
+
+        Who routes by this must not turn callers away whose webhooks would be kept: with Redis away,
+        or the database while there is a spool, it answers 200 with `degraded`.
+        """
         checks = {
             "database": self._database(),
             "migration": self._migration(),
             "broker": self._broker(),
         }
-        ready = all(found == "ok" for found in checks.values())
-        resp.status = falcon.HTTP_200 if ready else falcon.HTTP_503
-        resp.media = {"status": "ok" if ready else "unavailable", "checks": checks}
+        if self._keeper.spools:
+            checks["spool"] = "ok" if self._keeper.has_spool else "full or not writable"
+        missing = {name for name, found in checks.items() if found != "ok"}
+        kept = not missing & {"database", "migration"} or self._keeper.has_spool
+        resp.status = falcon.HTTP_200 if kept else falcon.HTTP_503
+        status = "degraded" if missing else "ok"
+        resp.media = {"status": status if kept else "unavailable", "checks": checks}
 
     def _database(self) -> str:
         try:

@@ -81,7 +81,7 @@ def document(public_url: str) -> dict[str, Any]:
         operations={"get": _status()},
     )
     spec.path("/healthz", operations={"get": _health("The process lives")})
-    spec.path("/readyz", operations={"get": _health("Webhooks are kept and carried on", 503)})
+    spec.path("/readyz", operations={"get": _health("Webhooks are kept", 503)})
     return spec.to_dict()
 
 

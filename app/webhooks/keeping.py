@@ -42,7 +42,7 @@ class Keeper:
         if settings.spool_dir is not None:
             self._spool = Spool(settings.spool_dir, settings.spool_max_mb * _MEGABYTE)
         self._away = False
-        self.directory = Directory(is_away=lambda: self._away, may_be_old=self._has_spool)
+        self.directory = Directory(is_away=lambda: self._away, may_be_old=lambda: self.has_spool)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
@@ -82,6 +82,16 @@ class Keeper:
         """Whether there are webhooks that the database does not know yet."""
         return self._spool is not None and not self._spool.empty
 
+    @property
+    def spools(self) -> bool:
+        """Whether there is a spool at all."""
+        return self._spool is not None
+
+    @property
+    def has_spool(self) -> bool:
+        """Whether a webhook that the database does not take can probably be kept."""
+        return self._spool is not None and self._spool.has_room
+
     def start(self) -> None:
         """Begin to look after database and spool."""
         self._thread.start()
@@ -90,9 +100,6 @@ class Keeper:
         """End; what is still in the spool waits for the next start."""
         self._stop.set()
         self._thread.join()
-
-    def _has_spool(self) -> bool:
-        return self._spool is not None and self._spool.has_room
 
     def _put_aside(self, row: acceptance.Row, repeats: RepeatKeys | None) -> Acceptance:
         if self._spool is None:

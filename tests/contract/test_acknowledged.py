@@ -158,6 +158,8 @@ def test_a_repeat_is_one_event_whenever_it_comes(spooling: World, pbx: Pbx) -> N
         assert late[1] == late[0] | {"duplicate": True}
         conflict = said(pbx, "other", ("Idempotency-Key", "late"))
         assert conflict.refusal == (422, "idempotency_conflict")
+        ready = spooling.gateway.get("/readyz")
+        assert (ready.status, ready.json()["checks"]["spool"]) == (200, "ok")
     again = said(pbx, "late", ("Idempotency-Key", "late")).json()
     assert again == late[1]
     arrived(pbx, ["early", "late"])

@@ -42,8 +42,6 @@ BOUNDED = settings(
 )
 MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
 
-pytestmark = pytest.mark.parametrize("back_end", ["embedded"], indirect=True)
-
 
 @pytest.fixture(scope="module")
 def document(gateway: Gateway) -> dict[str, Any]:
