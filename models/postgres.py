@@ -75,7 +75,7 @@ class Postgres(peewee.PostgresqlDatabase):
 
     def begin(self, isolation_level: str | None = None) -> None:  # noqa: ARG002 (there is one)
         """Begin a transaction, on a new connection when the old one is dead."""
-        self._on_a_live_connection(lambda: self.cursor().execute(_BEGIN))
+        self._on_a_live_connection(lambda: super(Postgres, self).execute_sql(_BEGIN))
 
     def _on_a_live_connection(self, work: Callable[[], R]) -> R:
         was_open = not self.is_closed()

@@ -17,7 +17,7 @@ from models.revision import Revision
 from models.unavailable import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.backends import Store
 
@@ -114,3 +114,34 @@ def test_after_an_answer_that_came_too_late_the_next_is_its_own(store: Store) ->
     with within(0.3), pytest.raises(DatabaseUnavailable):
         database.execute_sql("SELECT pg_sleep(1), 'the first'")
     assert database.execute_sql("SELECT 'the second'").fetchone() == ("the second",)
+
+
+@transaction
+def sleep_long() -> None:
+    """Have the server take its time in a transaction."""
+    database.execute_sql("SELECT pg_sleep(1)")
+
+
+def _given_up() -> None:
+    with within(0.3), pytest.raises(DatabaseUnavailable):
+        sleep_long()
+
+
+def _terminated() -> None:
+    url = database.obj.database
+    (mine,) = database.execute_sql("SELECT pg_backend_pid()").fetchone()
+    with psycopg.connect(url) as somebody:
+        somebody.execute("SELECT pg_terminate_backend(%s)", (mine,))
+
+
+@pytest.mark.parametrize("lose", [_given_up, _terminated])
+def test_a_connection_that_was_lost_is_replaced_by_the_next_transaction(
+    store: Store, lose: Callable[[], None]
+) -> None:
+    if not store.settings.database_url:
+        pytest.skip("SQLite has no connection to lose")
+    before = Revision.current()
+    lose()
+    count_up()
+    lose()
+    assert Revision.current() == before + 1
