@@ -23,25 +23,28 @@ class Customer(Model):
 
     @classmethod
     @transaction
-    def said_last(cls, customer_id: str, at_ms: int, seq: int) -> bool:
+    def heed(cls, customer_id: str, at_ms: int, seq: int, *, stops: bool) -> bool:
         """Note that the customer said STOP or START, unless a later word of theirs is known.
 
-        Workers may take the words in in another order than they were said in; the last one counts.
+        Words may come, and be taken in, in another order than they were said in. Where the order of
+        arrival and WhatsApp's clock do not agree, STOP holds: nobody is bothered by mistake.
 
         Args:
             customer_id: whose word it is.
             at_ms: when it was said, by WhatsApp's clock, whose seconds may hold several.
             seq: its place in the order of arrival.
+            stops: whether it was STOP.
 
         Returns:
-            True when it is their last.
+            True when it counts.
         """
-        earlier = (cls.keyword_at_ms < at_ms) | (
-            (cls.keyword_at_ms == at_ms) & (cls.keyword_seq < seq)
-        )
+        if stops:
+            counts = (cls.keyword_at_ms < at_ms) | (cls.keyword_seq < seq)
+        else:
+            counts = (cls.keyword_at_ms <= at_ms) & (cls.keyword_seq < seq)
         noted: int = (
             cls.update(keyword_at_ms=at_ms, keyword_seq=seq)
-            .where(cls.id == customer_id, earlier)
+            .where(cls.id == customer_id, counts)
             .execute()
         )
         return noted == 1

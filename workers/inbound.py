@@ -88,7 +88,10 @@ def _customer_wrote(
     if told.opens_window and told.sent_at_ms is not None:
         Conversation.customer_wrote(instance.id, customer, min(told.sent_at_ms, now))
     said = _keyword(account, told)
-    if said is None or not Customer.said_last(customer, told.sent_at_ms or now, item.seq):
+    if said is None:
+        return []
+    stops = said is optout.Keyword.STOP
+    if not Customer.heed(customer, told.sent_at_ms or now, item.seq, stops=stops):
         return []
     return _heed(said, account, instance, told, address)
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from app.sandbox import Number, Sandbox
+from app.spool import Spool
 from core import clock
-from core.config import Settings, variables
+from core.config import Settings
 from core.crypto import generate_keys
 from tests.chaos.program import CLOCK, Hands
 from tests.chaos.proxy import Proxy
@@ -133,13 +134,12 @@ class Plant:
             "ENCRYPTION_KEYS": encryption_key,
             "HASH_KEY": hash_key,
             "DATA_DIR": str((disk.path if disk else folder) / "data"),
+            "SPOOL_DIR": str(folder / "spool"),
             "FAILURES_BEFORE_SLOWDOWN": "100000",
             "LOG_LEVEL": "WARNING",
             "GRACE_S": "5",
             CLOCK: str(self.hands.file),
         }
-        if any(name == "SPOOL_DIR" for name, *_ in variables()):
-            self._variables["SPOOL_DIR"] = str(folder / "spool")
         self._direct: dict[str, str] = {}
         self.units: list[Unit] = []
         self._tending = threading.Thread(target=self._tend, name="platform", daemon=True)
@@ -221,9 +221,9 @@ class Plant:
         return [unit for unit in self.units if unit.command == command]
 
     @property
-    def has_more_to_say(self) -> bool:
-        """Whether WhatsApp has statuses that the gateway has not taken yet."""
-        return bool(self.whatsapp.phones.unreported())
+    def is_quiet(self) -> bool:
+        """Whether nothing is in the spool, and WhatsApp has no status to report any more."""
+        return Spool(self.folder / "spool", 0).empty and not self.whatsapp.phones.unreported()
 
     def stop(self) -> None:
         """Stop the gateway in order."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.chaos.history import Record
     from tests.chaos.sites import Sites
 
-_QUIET_S = 90.0
+_CALM_S, _QUIET_S = 60.0, 90.0
 _LOOK_EVERY_S = 0.5
 
 
@@ -124,12 +124,11 @@ class Run:
     def _settle(self, plant: Plant) -> None:
         """Wait until the gateway has nothing left to do, and WhatsApp nothing more to report."""
         self.say("calm: waiting until everything has ended …")
-        plant.hands.turn_forward()
         models.start(plant.settings)
         try:
-            until = clock.monotonic() + _QUIET_S
-            while clock.monotonic() < until and (_unfinished() or plant.has_more_to_say):
-                clock.sleep(_LOOK_EVERY_S)
+            if not _ends(plant, _CALM_S):
+                plant.hands.turn_forward()
+                _ends(plant, _QUIET_S)
         finally:
             models.stop()
 
@@ -149,8 +148,16 @@ class Run:
         )
 
 
-def _unfinished() -> bool:
-    return (
-        Event.select().where(Event.finished_at_ms.is_null()).exists()
-        or InboundItem.select().where(InboundItem.state == ItemState.RECEIVED.value).exists()
-    )
+def _ends(plant: Plant, patience_s: float) -> bool:
+    """Wait until everything has ended; False when it takes longer."""
+    until = clock.monotonic() + patience_s
+    while not (plant.is_quiet and _nothing_stands()):
+        if clock.monotonic() > until:
+            return False
+        clock.sleep(_LOOK_EVERY_S)
+    return True
+
+
+def _nothing_stands() -> bool:
+    untaken = InboundItem.select().where(InboundItem.state == ItemState.RECEIVED.value)
+    return not (Event.select().where(Event.finished_at_ms.is_null()).exists() or untaken.exists())

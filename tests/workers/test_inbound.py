@@ -294,11 +294,23 @@ def test_the_last_word_counts_though_it_is_taken_in_first(
     assert suppression(journey) == ("opt_out" if words[1] == "STOP" else None)
 
 
-def test_a_word_that_meta_brings_late_does_not_outdo_a_newer_one(journey: Journey) -> None:
-    said_s = clock.now_ms() // 1000 - 60
-    for word, at_s in (("START", said_s), ("STOP", said_s - 30)):
+@pytest.mark.parametrize("first_s", [30, 600], ids=["late", "from the future"])
+def test_where_clock_and_order_do_not_agree_the_stop_holds(journey: Journey, first_s: int) -> None:
+    said_s = clock.now_ms() // 1000
+    for word, at_s in (("START", said_s + first_s), ("STOP", said_s)):
         inbound.take_in(keep(journey.site, a_message(journey, word, id=word, timestamp=str(at_s))))
+        assert suppression(journey) == ("opt_out" if word == "STOP" else None)
+    inbound.take_in(keep(journey.site, a_message(journey, "START", timestamp=str(said_s + 1))))
     assert suppression(journey) is None
+
+
+def test_a_stop_counts_though_our_clock_was_turned_back(journey: Journey) -> None:
+    said_s = clock.now_ms() // 1000
+    for number, word in enumerate(("STOP", "START", "STOP")):
+        raw = a_message(journey, word, id=str(number), timestamp=str(said_s + number))
+        inbound.take_in(keep(journey.site, raw))
+        clock.turn(-600_000)
+    assert suppression(journey) == "opt_out"
 
 
 def test_a_broken_item_costs_its_neighbours_nothing_and_dies_after_five_tries(
