@@ -7,6 +7,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator
+from enum import StrEnum
 from typing import Any
 
 import dramatiq
@@ -67,6 +68,14 @@ def _middleware() -> list[Middleware]:
 declarations = StubBroker(middleware=_middleware())
 
 
+class Queue(StrEnum):
+    """What became of the queue."""
+
+    THERE = "there"
+    AWAY = "away"
+    LOST = "lost"  # it is there again, and empty: what had been handed to it is gone
+
+
 class InProcessBroker(StubBroker):
     """Queues in the memory of this process, for the embedded default."""
 
@@ -75,6 +84,13 @@ class InProcessBroker(StubBroker):
         for letters in self.dead_letters_by_queue.values():
             letters.clear()  # the row knows what died; nobody reads these
         return super().enqueue(message, delay=delay)
+
+    _is_new = True
+
+    def look(self) -> Queue:
+        """What became of the queue: it went with the process before this one, and stays since."""
+        was_new, self._is_new = self._is_new, False
+        return Queue.LOST if was_new else Queue.THERE
 
 
 class WakeUpBroker(RedisBroker):
@@ -116,6 +132,14 @@ class WakeUpBroker(RedisBroker):
         except _FAILURES as failure:
             self._silent_until = clock.monotonic() + _SILENCE_AFTER_FAILURE_S
             _log.warning("queue unreachable (%s); the sweep takes over", type(failure).__name__)
+
+    def look(self) -> Queue:
+        """What became of the queue; that it was lost is told to one of all who ask, once."""
+        try:
+            forgot = self.client.set(f"{self.namespace}:remembers", 1, nx=True)
+        except _FAILURES:
+            return Queue.AWAY
+        return Queue.LOST if forgot else Queue.THERE
 
     def _wake(self, queue_name: str) -> None:
         key = self.wake_list(queue_name)
@@ -185,14 +209,14 @@ def redis_client(settings: Settings, *, timeout_s: float = _DOOR_TIMEOUT_S) -> r
     )
 
 
-def connect(settings: Settings, *, working: bool = False) -> Broker:
+def connect(settings: Settings, *, working: bool = False) -> "InProcessBroker | WakeUpBroker":
     """Bind all declared actors to the broker that the settings name.
 
     Args:
         settings: with a `redis_url`, Redis; without, this process.
         working: for a process that consumes, which waits longer for Redis than the door does.
     """
-    broker: Broker
+    broker: InProcessBroker | WakeUpBroker
     if settings.redis_url:
         timeout_s = _WORKER_TIMEOUT_S if working else _DOOR_TIMEOUT_S
         broker = WakeUpBroker(redis_client(settings, timeout_s=timeout_s))

@@ -4,12 +4,11 @@ import logging
 from dataclasses import dataclass
 
 from dramatiq import Worker
-from dramatiq.broker import Broker
 
 from core import clock
 from core.config import Settings
 from workers import bulkhead
-from workers.broker import INBOUND, OUTBOUND, PREFETCH
+from workers.broker import INBOUND, OUTBOUND, PREFETCH, InProcessBroker, WakeUpBroker
 from workers.upkeep import Upkeep
 
 _WORKER_TIMEOUT_MS = 100
@@ -28,7 +27,9 @@ class Crew:
     grace_s: int
 
     @classmethod
-    def start(cls, settings: Settings, broker: Broker, queues: frozenset[str]) -> "Crew":
+    def start(
+        cls, settings: Settings, broker: InProcessBroker | WakeUpBroker, queues: frozenset[str]
+    ) -> "Crew":
         """Start threads for these queues, and the sweep."""
         threads = {
             OUTBOUND: settings.worker_threads,
@@ -47,7 +48,7 @@ class Crew:
             worker.queue_prefetch = PREFETCH
             worker.start()
             workers.append(worker)
-        upkeep = Upkeep(settings)
+        upkeep = Upkeep(settings, broker)
         upkeep.start()
         return cls(workers, upkeep, settings.grace_s)
 

@@ -14,6 +14,7 @@ from models.inbound_item import InboundItem
 from models.security_entry import SecurityEntry
 from models.unavailable import DatabaseUnavailable
 from workers import conclusion, inbound
+from workers.broker import InProcessBroker, Queue, WakeUpBroker
 from workers.stage import Seats, resume, wake
 
 _PRUNE_EVERY_S = 600.0
@@ -26,7 +27,8 @@ _log = logging.getLogger(__name__)
 class Upkeep:
     """A thread that sweeps at once and then every interval; many processes may have one."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, broker: InProcessBroker | WakeUpBroker) -> None:
+        self._broker = broker
         self._interval_s = settings.sweep_interval_ms / 1000
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
@@ -44,7 +46,7 @@ class Upkeep:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                sweep()
+                self._sweep()
                 self._prune_now_and_then()
             except DatabaseUnavailable as failure:
                 _log.warning("sweep: %s", failure)
@@ -52,6 +54,14 @@ class Upkeep:
                 telemetry.report(failure, actor="upkeep")
             self._stop.wait(self._interval_s)
         close_connection()
+
+    def _sweep(self) -> None:
+        queue = self._broker.look()
+        if queue is Queue.LOST:
+            queue_was_lost()
+        # While it is away nobody would hear; whom we call in vain would be called ever later.
+        if queue is not Queue.AWAY:
+            sweep()
 
     def _prune_now_and_then(self) -> None:
         if clock.monotonic() >= self._prune_at:
@@ -75,7 +85,8 @@ def sweep() -> int:
 
 
 def queue_was_lost() -> None:
-    """Make due what was in a queue that went with its process; nobody else may be working."""
+    """Make due what was in a queue that is gone; a step that is done meanwhile is done once."""
+    _log.info("a queue that is empty: what the last one held is found again")
     backlog.queue_was_lost()
     InboundItem.queue_was_lost()
 

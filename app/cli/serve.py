@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, NoReturn
 
-from dramatiq.broker import Broker
-
 import models
 from app.cli import demo
 from app.cli.opening import open_patiently
@@ -27,7 +25,7 @@ from core.loglines import words
 from models import patience
 from models.migrate import migrate as migrate_database
 from workers import broker as brokers
-from workers import outbound, upkeep  # noqa: F401 (declares the actors)
+from workers import outbound  # noqa: F401 (declares the actors)
 from workers.crew import Crew
 from workers.stage import Seats
 
@@ -51,8 +49,6 @@ def up(settings: Settings) -> int:
         stop_on_signals(server.request_stop)
         if sandbox is not None:
             stack.callback(sandbox.stop)  # after the crew's: what is being sent must arrive
-        if not settings.redis_url:
-            upkeep.queue_was_lost()
         crew = Crew.start(settings, broker, frozenset(brokers.QUEUES))
         stack.callback(crew.stop)
         if sandbox is not None:
@@ -171,7 +167,7 @@ def _open(
     *,
     working: bool = False,
     migrating: bool = False,
-) -> Broker | None:
+) -> brokers.InProcessBroker | brokers.WakeUpBroker | None:
     telemetry.start(settings, component)
     stack.callback(telemetry.stop)
     if not open_patiently(settings, migrating=migrating, answering=component != "worker"):
