@@ -1,6 +1,6 @@
 """How a proven webhook becomes an event: one row, committed before the answer, once per repeat."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -66,15 +66,24 @@ def keep(row: Row, repeats: RepeatKeys | None) -> Acceptance:
     return _twice_at_most(_keep, row, repeats)
 
 
-def keep_late(row: Row, repeats: RepeatKeys | None) -> Acceptance:
-    """Keep a webhook that was answered while the database was away; to keep it again does nothing.
+def keep_late(waited: Sequence[tuple[Row, RepeatKeys | None]]) -> list[Acceptance]:
+    """Keep webhooks, in order, that were answered while the database was away.
 
-    One that turns out to repeat another ends at once: its caller has its id, and may ask for it.
+    To keep one again does nothing. One that turns out to repeat another ends at once: its caller
+    has its id, and may ask for it.
 
     Raises:
-        DatabaseUnavailable: it has to be kept later.
+        DatabaseUnavailable: they have to be kept later.
     """
-    return _twice_at_most(_keep_late, row, repeats)
+    try:
+        return _keep_together(waited)
+    except peewee.IntegrityError:
+        return [_twice_at_most(_keep_late, row, repeats) for row, repeats in waited]
+
+
+@transaction
+def _keep_together(waited: Sequence[tuple[Row, RepeatKeys | None]]) -> list[Acceptance]:
+    return [_keep_late(row, repeats) for row, repeats in waited]
 
 
 def _twice_at_most(

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from itertools import islice
 from typing import Any
 
 from app.directory import Directory
@@ -22,6 +23,7 @@ from workers import outbound
 
 _LOOK_EVERY_S = 0.25
 _PATIENCE_S = 5.0
+_TOGETHER = 50
 _MEGABYTE = 1024 * 1024
 
 _log = logging.getLogger(__name__)
@@ -143,9 +145,9 @@ class Keeper:
     def _empty(self, spool: Spool) -> None:
         count = 0
         with spool.leaving() as entries:
-            for entry in entries:
-                kept = acceptance.keep_late(entry.row, entry.repeats)
-                if kept.seated:
-                    outbound.begin(kept.event_id)
-                count += 1
+            while some := [(each.row, each.repeats) for each in islice(entries, _TOGETHER)]:
+                for kept in acceptance.keep_late(some):
+                    if kept.seated:
+                        outbound.begin(kept.event_id)
+                count += len(some)
         _log.info("%d webhooks went from the spool into the database", count)

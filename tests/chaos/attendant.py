@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from core import clock
-from tests.chaos.plant import PROGRAM
+from tests.chaos.unit import PROGRAM
 
 if TYPE_CHECKING:
     from tests.chaos.history import Record

@@ -42,7 +42,8 @@ class Fault:
         name: as the table of a run shows it.
         on: the back ends that can have it.
         cause: makes it begin, and at the end of its block makes it end.
-        hold_s: from how long to how long it lasts.
+        hold_s: from how long to how long it lasts, once it has begun.
+        begins_s: how long it may take to begin.
         needs_disk: whether it needs a disk of our own.
     """
 
@@ -50,7 +51,13 @@ class Fault:
     on: tuple[str, ...]
     cause: Cause
     hold_s: tuple[float, float] = (1.0, 5.0)
+    begins_s: float = 0.0
     needs_disk: bool = False
+
+    @property
+    def most_s(self) -> float:
+        """How long it lasts at most."""
+        return self.begins_s + self.hold_s[1]
 
 
 @contextmanager
@@ -210,7 +217,7 @@ _PROCESSES = (
     Fault("everything killed", _ALONE, _everything_killed),
     Fault("web terminated", _ALONE, partial(_terminated, command="web")),
     Fault("worker terminated", _ALONE, partial(_terminated, command="worker")),
-    Fault("rolling restart", _ALONE, _rolled, (0.0, 1.0)),
+    Fault("rolling restart", _ALONE, _rolled, (0.0, 1.0), begins_s=25.0),
     Fault("web held still", _ALONE, partial(_held_still, command="web")),
     Fault("worker held still", _ALONE, partial(_held_still, command="worker"), (2.0, 12.0)),
     Fault(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -17,7 +16,8 @@ from core.crypto import generate_keys
 from tests.chaos.program import CLOCK, Hands
 from tests.chaos.proxy import Proxy
 from tests.chaos.sites import KEY
-from tests.gateway import Served, environment
+from tests.chaos.unit import Unit
+from tests.gateway import environment
 from tests.servers import Postgres, Redis
 
 if TYPE_CHECKING:
@@ -31,83 +31,9 @@ if TYPE_CHECKING:
 
 EMBEDDED, SERVERS = "embedded", "servers"
 BACK_ENDS = (SERVERS, EMBEDDED)
-PROGRAM = (sys.executable, "-P", "-m", "tests.chaos.program")
 _COMMANDS = {EMBEDDED: ("up",), SERVERS: ("web", "web", "worker", "worker")}
-_LOOK_EVERY_S, _PAUSE_S, _SHORT_LIFE_S = 0.1, 1.0, 3.0
+_LOOK_EVERY_S = 0.1
 _START_S = 30.0
-
-
-class Unit:
-    """One process of the gateway, which is started again whenever it ends, as on a platform."""
-
-    def __init__(self, command: str, folder: Path, variables: dict[str, str]) -> None:
-        self.command = command
-        self._folder = folder
-        self._variables = variables
-        self._lock = threading.RLock()
-        self._life: Served | None = None
-        self._began = 0.0
-        self._not_before = 0.0
-        self.lives = 0
-        self.port: int | None = None  # where it listens, once it has said so, in all its lives
-
-    def tend(self) -> None:
-        """Start it if it does not run; one that ends soon after its start waits a little."""
-        if not self._lock.acquire(blocking=False):
-            return  # it is being ended
-        try:
-            if self._life is not None and not self._life.has_ended:
-                return
-            if self._life is not None:
-                self._bury()
-            if clock.monotonic() >= self._not_before:
-                self._start()
-        finally:
-            self._lock.release()
-
-    def kill(self) -> None:
-        """End it as a crash would."""
-        with self._lock:
-            if self._life is not None:
-                self._life.kill()
-                self._life = None
-
-    def end(self, how: signal.Signals) -> None:
-        """Ask it to end and wait until it has, a while at most."""
-        with self._lock:
-            if self._life is not None:
-                self._life.end(how)
-                self._life = None
-
-    def pause(self) -> None:
-        """Hold it still."""
-        if self._life is not None:
-            self._life.pause()
-
-    def resume(self) -> None:
-        """Let it go on."""
-        if self._life is not None:
-            self._life.resume()
-
-    def listens(self) -> bool:
-        """Whether it has said where it listens; its later lives will listen there, too."""
-        if self.port is None and self._life is not None and self._life.port is not None:
-            self.port = self._life.port
-            self._variables["PORT"] = str(self.port)
-        return self.port is not None
-
-    def _start(self) -> None:
-        self._life = Served(self.command, self._folder, self._variables, PROGRAM)
-        self._life.start(lambda: True)
-        self._began = clock.monotonic()
-        self.lives += 1
-
-    def _bury(self) -> None:
-        if self._life is not None and clock.monotonic() - self._began < _SHORT_LIFE_S:
-            self._not_before = clock.monotonic() + _PAUSE_S
-        if self._life is not None:
-            self._life.kill()
-        self._life = None
 
 
 class Plant:
@@ -147,20 +73,20 @@ class Plant:
 
     def __enter__(self) -> Self:
         """Start WhatsApp and the servers; the gateway itself waits for `start`."""
-        self._stack.callback(self._stop_all)
         self.whatsapp.start()
+        self._stack.callback(self.whatsapp.stop)
         if self.back_end == SERVERS:
             self._start_servers()
+        self._stack.callback(self._kill)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def _stop_all(self) -> None:
-        self.stop_tending()
+    def _kill(self) -> None:
+        self._stop_tending()
         for unit in self.units:
             unit.kill()
-        self.whatsapp.stop()
 
     def _start_servers(self) -> None:
         self.postgres = Postgres.start(self.folder, under=self.disk.path if self.disk else None)
@@ -227,12 +153,11 @@ class Plant:
 
     def stop(self) -> None:
         """Stop the gateway in order."""
-        self.stop_tending()
+        self._stop_tending()
         for unit in self.units:
             unit.end(signal.SIGTERM)
 
-    def stop_tending(self) -> None:
-        """Let what ends stay ended."""
+    def _stop_tending(self) -> None:
         self._closing.set()
         if self._tending.ident is not None:
             self._tending.join()

@@ -81,7 +81,7 @@ class Storm:
         return None
 
     def _fits(self, fault: Fault, left_s: float) -> bool:
-        return fault.hold_s[1] <= left_s
+        return fault.most_s <= left_s
 
     def _strike(self, struck: list[Fault]) -> None:
         hold_s = max(self._dice.uniform(*each.hold_s) for each in struck)
