@@ -27,12 +27,13 @@ _STEPS = (
 def test(arguments: list[str]) -> int:
     """Run pytest in the root of the checkout; gives its exit status.
 
-    Without arguments, everything runs, file by file side by side; with some, they say what and how.
+    Without arguments, all that does not take long runs, file by file side by side; with some, they
+    say what and how.
     """
     import pytest
 
     os.chdir(ROOT)
-    return int(pytest.main(arguments or [*_SIDE_BY_SIDE]))
+    return int(pytest.main(arguments or [*_SIDE_BY_SIDE, "-m", "not long"]))
 
 
 def check(arguments: list[str]) -> int:

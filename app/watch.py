@@ -92,6 +92,8 @@ class Watch:
         """Write what was counted since the last time; what cannot be written is counted on."""
         with self._lock:
             counts, self._counts = self._counts, {}
+        if not counts:
+            return
         rows: list[dict[str, object]] = [
             {
                 "address": address,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from app.directory import Directory
-from app.webhooks.acceptance import Acceptance, keep, row_of
+from app.webhooks.acceptance import Acceptance, Row, keep, row_of
 from core import clock
 from core.ids import new_id
 from models import provisioning
@@ -105,11 +105,15 @@ class Site:
             for name, value in (usual | {"message_purpose": "support"} | payload).items()
             if value is not None
         }
-        known = Directory().integration(self.integration_id)
-        assert known is not None
         if key is not None:
             repeats = RepeatKeys((key,), sha256(orjson.dumps(body)).hexdigest(), key)
-        return keep(row_of(known, body), repeats)
+        return keep(self.row(**body), repeats)
+
+    def row(self, **payload: Any) -> Row:
+        """What a webhook becomes, not yet kept."""
+        known = Directory().integration(self.integration_id)
+        assert known is not None
+        return row_of(known, payload)
 
     def event(self, **payload: Any) -> Event:
         """An accepted event that nobody has begun to work on."""

@@ -212,6 +212,7 @@ def of_the_first_release(first_release: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(first_release), "PYTHONSAFEPATH": "1"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("back_end", ["servers"], indirect=True)
 def test_servers_migrate_and_restart_one_by_one_and_callers_notice_nothing(
     place: dict[str, str],
@@ -250,6 +251,7 @@ def test_servers_migrate_and_restart_one_by_one_and_callers_notice_nothing(
     assert slowest_ms(callers.posts, began_ms, ended_ms) < _LONGEST_ANSWER_MS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("back_end", ["embedded"], indirect=True)
 def test_one_process_restarts_with_the_new_code_and_loses_nothing(
     place: dict[str, str], of_the_first_release: dict[str, str], tmp_path: Path

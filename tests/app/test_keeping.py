@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.directory import Directory
-from app.webhooks.acceptance import Row, keep, keep_late, row_of
+from app.webhooks.acceptance import Row, keep, keep_late
 from models.event import Event
 from models.idempotency import RepeatKeys
 from tests.backends import together
@@ -15,10 +14,7 @@ pytestmark = pytest.mark.usefixtures("store")
 
 
 def row(site: Site, text: str = "hello") -> Row:
-    known = Directory().integration(site.integration_id)
-    assert known is not None
-    payload = {"event_type": "outbound_message", "to": CUSTOMER, "message_text": text}
-    return row_of(known, payload)
+    return site.row(event_type="outbound_message", to=CUSTOMER, message_text=text)
 
 
 def key(name: str, body: str = "body") -> RepeatKeys:

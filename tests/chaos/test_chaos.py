@@ -37,6 +37,7 @@ def run(*arguments: str) -> tuple[int, dict[str, Any], str]:
     return done.returncode, json.loads(done.stdout or "{}"), done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("back_end", BACK_ENDS)
 def test_every_promise_is_kept_under_load_and_faults(back_end: str) -> None:

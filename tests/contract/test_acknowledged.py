@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tests.pbx import Pbx
     from tests.wire import Answer
 
+pytestmark = pytest.mark.long
+
 _FOUND_AGAIN_S = 40.0
 _HOWS = ("killed", "hung", "locked")
 

@@ -13,6 +13,8 @@ from tests.servers import PostgresAt, Redis
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.long
+
 _POSTS = 50  # of one integration, fewer than its 60 a minute
 _SITES = 2
 _FOUND_AGAIN_S = 40.0

@@ -16,6 +16,7 @@ URL = "a URL that begins with {} and names a host"
 POSTGRES = URL.format("postgresql:// or postgres://")
 REDIS = URL.format("redis:// or rediss://")
 WEB = URL.format("http:// or https://")
+POINT = "`list:FILE`, or a point such as `before commit settle` or `after request#2`"
 DSN = "a DSN as Sentry shows it: https://KEY@HOST/NUMBER"
 PROXIES = "IP addresses or CIDR blocks, separated by commas"
 
@@ -31,10 +32,12 @@ NUMBERS = {
     "WORKER_PROCESSES": (1, 64),
     "GRACE_S": (1, 600),
     "SWEEP_INTERVAL_MS": (100, 60000),
+    "SPOOL_MAX_MB": (1, 1_000_000),
+    "BACKLOG_MAX": (1, 100_000_000),
     "ACCOUNT_SEATS": (1, 10000),
     "FAILURES_BEFORE_SLOWDOWN": (1, 100000),
 }
-ANY_TEXT = {"DATA_DIR", "ENCRYPTION_KEYS", "HASH_KEY", "HOST", "RELEASE"}
+ANY_TEXT = {"DATA_DIR", "SPOOL_DIR", "ENCRYPTION_KEYS", "HASH_KEY", "HOST", "RELEASE"}
 SECRET = {"DATABASE_URL", "REDIS_URL", "ENCRYPTION_KEYS", "HASH_KEY", "SENTRY_DSN"}
 
 WRONG = [
@@ -177,6 +180,13 @@ def test_in_production_the_public_address_is_https(url: str) -> None:
         Settings.from_environment(PRODUCTION | {"PUBLIC_URL": url})
     https = Settings.from_environment(PRODUCTION | {"PUBLIC_URL": "https://gw.example"})
     assert https.public_url == "https://gw.example"
+
+
+def test_no_process_kills_itself_in_production() -> None:
+    point = {"CRASH_AT": "before commit settle#2"}
+    assert Settings.from_environment(point).crash_at == "before commit settle#2"
+    with pytest.raises(UsageError, match=r"^CRASH_AT is for tests"):
+        Settings.from_environment(PRODUCTION | point)
 
 
 def test_a_password_that_was_pasted_along_is_not_shown() -> None:

@@ -151,6 +151,7 @@ def settings_of(place: dict[str, str]) -> Settings:
     return Settings.from_environment(place)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("onto", ["embedded", "servers"])
 @pytest.mark.parametrize("source", ["embedded", "servers"])
 def test_a_backup_under_load_brings_all_of_it_back_and_sends_nothing_again(

@@ -29,7 +29,10 @@ class Receipts(Check):
         by_part: dict[tuple[str, int], list[Receipt]] = defaultdict(list)
         for receipt in self.story.receipts:
             attempt = self._attempt_of(receipt)
-            if attempt is not None and not attempt.was_refused_by_meta:
+            event = self.story.events.get(receipt.event_id)
+            if event is None or event.before:
+                continue
+            if attempt is None or not attempt.was_refused_by_meta:
                 gone[receipt.event_id].append(receipt)
                 by_part[receipt.event_id, receipt.part].append(receipt)
         for (event_id, part), receipts in by_part.items():

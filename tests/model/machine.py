@@ -1,0 +1,263 @@
+"""The gateway, driven at random, with the model beside it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import dramatiq
+from dramatiq.middleware import SkipMessage
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule
+
+from app.sandbox import envelope
+from app.sandbox.chat import Status
+from core import clock
+from core.errors import ErrorCode, Refused
+from models import provisioning
+from tests.factories import loaded, phone
+from tests.journey import STEPS
+from tests.model.driven import PAUSABLE, Driven
+from tests.model.plain import (
+    ANSWERS,
+    DAY,
+    LAPSED,
+    LEASE,
+    MINUTE,
+    REPEATS_KNOWN,
+    SECOND,
+    STANDSTILL,
+)
+from workers import conclusion, sending
+
+if TYPE_CHECKING:
+    from core.words import State
+
+FIRST, SECOND_PART = "long " * 819 + " ", "and the rest"
+TEXTS: dict[str, tuple[str, ...]] = {
+    "Your technician arrives at ten.": ("Your technician arrives at ten.",),
+    "The part has come in.": ("The part has come in.",),
+    FIRST + SECOND_PART: (FIRST, SECOND_PART),
+    "See https://bit.ly/3abc": ("See https://bit.ly/3abc",),
+}
+FORBIDDEN = "See https://bit.ly/3abc"
+STRIDES = ("a step", "to the door", "as far as it can")
+MOMENTS = ("window", "validity", "hold", "closing", "midnight")
+
+some = st.integers(0, 50)
+
+
+class GatewayAndModel(Driven):
+    """Rules are what customers, agents, operators, WhatsApp, workers and time do."""
+
+    # Customers.
+
+    @initialize(who=st.lists(st.integers(0, 2), max_size=3))
+    def some_have_written(self, who: list[int]) -> None:
+        for each in who:
+            self.a_customer_writes(each, "Hello", 0)
+
+    @rule(
+        who=st.integers(0, 2),
+        text=st.sampled_from(["Hello", "STOP", "START"]),
+        ago=st.sampled_from([0, 10 * MINUTE, DAY - SECOND, DAY + SECOND, -10 * MINUTE]),
+    )
+    def a_customer_writes(self, who: int, text: str, ago: int) -> None:
+        now, person = clock.now_ms(), self.model.people[who]
+        self.said += 1
+        sent = (now - ago) // SECOND
+        self.journey.customer_says(text, phone(who), id=f"wamid.{self.said}", timestamp=str(sent))
+        if person.says(text, sent * SECOND, now):
+            self.confirmation_was_accepted(person)
+
+    # Agents.
+
+    @rule(
+        who=st.integers(0, 2),
+        text=st.sampled_from(list(TEXTS)),
+        keyed=st.booleans(),
+        validity_s=st.sampled_from([900, 60, 2 * 86_400]),
+        then=st.sampled_from(["received", *STRIDES]),
+        after_the_window_ms=st.sampled_from([*[None] * 6, -1, 0]),
+    )
+    def an_agent_replies(  # noqa: PLR0917
+        self,
+        who: int,
+        text: str,
+        keyed: bool,  # noqa: FBT001
+        validity_s: int,
+        then: str,
+        after_the_window_ms: int | None,
+    ) -> None:
+        now, wrote = clock.now_ms(), self.model.people[who].wrote
+        if after_the_window_ms is not None and wrote is not None:
+            clock.freeze(max(now, wrote + DAY + after_the_window_ms))
+        self.journey.site.set_integration(validity_s=validity_s)
+        self.model.validity = validity_s * SECOND
+        key = f"key-{len(self.accepted)}" if keyed else None
+        payload = {"to": phone(who), "message_text": text}
+        kept = self.journey.site.accept(key=key, **payload)
+        assert not kept.duplicate
+        message = self.message(kept.event_id, who, TEXTS[text])
+        message.forbidden = text == FORBIDDEN
+        if key is not None:
+            self.accepted[key] = (message, payload, clock.now_ms())
+        if then != "received":
+            self.go(message, then)
+
+    @precondition(lambda self: self.accepted)
+    @rule(which=some, changed=st.booleans())
+    def an_agent_repeats(self, which: int, changed: bool) -> None:  # noqa: FBT001
+        key = list(self.accepted)[which % len(self.accepted)]
+        message, payload, at_ms = self.accepted[key]
+        if clock.now_ms() >= at_ms + REPEATS_KNOWN:
+            return
+        if changed:
+            with suppress(Refused):
+                self.journey.site.accept(key=key, **payload | {"message_text": "Another"})
+                raise AssertionError(ErrorCode.IDEMPOTENCY_CONFLICT)
+            return
+        kept = self.journey.site.accept(key=key, **payload)
+        assert (kept.event_id, kept.duplicate) == (message.event_id, True)
+
+    @rule(who=st.integers(0, 2))
+    def a_call_is_missed(self, who: int) -> None:
+        self.journey.site.set_integration(call_events=True)
+        kept = self.journey.site.accept(
+            event_type="missed_call", to=None, message_text=None, caller=phone(who)
+        )
+        self.message(kept.event_id, who, ()).kind = "call"
+
+    # Operators.
+
+    @rule(what=st.sampled_from(sorted(PAUSABLE)))
+    def an_operator_pauses_or_resumes(self, what: str) -> None:
+        if what in self.model.paused:
+            self.journey.site.resume(PAUSABLE[what])
+        else:
+            self.journey.site.pause(PAUSABLE[what])
+        self.model.paused ^= {what}
+
+    @rule(daily=st.sampled_from([0, 1, 2, 3, 100]), monthly=st.sampled_from([1, 3, 5, 2_000]))
+    def the_limits_change(self, daily: int, monthly: int) -> None:
+        self.set_limits(daily, monthly)
+
+    @precondition(lambda self: self.can_be_revived())
+    @rule(which=some, at_once=st.booleans())
+    def a_person_begins_one_anew(self, which: int, at_once: bool) -> None:  # noqa: FBT001
+        message = self.pick(self.can_be_revived(), which)
+        provisioning.requeue([message.event_id], even_if_uncertain=True, due_at_once=at_once)
+        self.model.revive(message, clock.now_ms())
+
+    # WhatsApp.
+
+    @rule(how=st.sampled_from(sorted(ANSWERS)))
+    def whatsapp_will_answer_so(self, how: str) -> None:
+        self.answer = ANSWERS[how]
+
+    @precondition(lambda self: self.model.taken)
+    @rule(
+        which=some,
+        status=st.sampled_from(["sent", "delivered", "read", "failed"]),
+        error=st.sampled_from([131026, 131047, 130403]),
+    )
+    def whatsapp_tells(self, which: int, status: str, error: int) -> None:
+        taken = self.journey.taken()
+        entry = taken[which % len(taken)]
+        shown = self.journey.sandbox.phones.find(entry["message_id"])
+        assert shown is not None
+        shown.fails = error
+        event_id, _, part = entry["biz_opaque_callback_data"].rpartition(":")
+        if self.journey.told(envelope.status(self.journey.number, shown, Status(status))):
+            self.model.hear(self.of(event_id), int(part), status, error)
+
+    # Workers.
+
+    @precondition(lambda self: self.unfinished())
+    @rule(
+        which=some,
+        stride=st.sampled_from(STRIDES),
+        at=st.sampled_from(["now", "now", "now", *MOMENTS]),
+        off_ms=st.sampled_from([-1, 0]),
+    )
+    def a_worker_comes(self, which: int, stride: str, at: str, off_ms: int) -> None:
+        message = self.pick(self.unfinished(), which)
+        now = clock.now_ms()
+        if at != "now":
+            clock.freeze(max(now, self.model.moment(message, at, now) + off_ms))
+        self.go(message, stride)
+
+    @precondition(lambda self: self.unfinished())
+    @rule(which=some, change=st.sampled_from(["STOP", "account", "instance", "limits", "window"]))
+    def something_changes_when_it_is_about_to_go(self, which: int, change: str) -> None:
+        message = self.pick(self.unfinished(), which)
+        self.go(message, "to the door")
+        if change == "STOP":
+            self.a_customer_writes(self.model.people.index(message.person), "STOP", 0)
+        elif change == "limits":
+            self.the_limits_change(0, 2_000)
+        elif change == "window":
+            now = clock.now_ms()
+            clock.freeze(max(now, self.model.moment(message, "window", now)))
+        else:
+            self.an_operator_pauses_or_resumes(change)
+        self.step(message)
+
+    @precondition(lambda self: self.unfinished())
+    @rule(backwards=st.booleans())
+    def workers_take_everything(self, backwards: bool) -> None:  # noqa: FBT001
+        for message in self.unfinished()[:: -1 if backwards else 1]:
+            self.go(message, "as far as it can")
+
+    @precondition(lambda self: self.model.messages)
+    @rule(which=some, state=st.sampled_from(list(STEPS)))
+    def a_worker_gets_an_old_message(self, which: int, state: State) -> None:
+        message = self.pick(self.model.messages, which)
+        if loaded(message.event_id).state != state:
+            with suppress(SkipMessage, dramatiq.Retry):
+                STEPS[state](message.event_id)
+
+    @precondition(lambda self: self.unfinished())
+    @rule(which=some)
+    def a_slow_worker_begins_to_send(self, which: int) -> None:
+        message = self.pick(self.unfinished(), which)
+        self.go(message, "to the door")
+        if self.at(message) != "ready" or clock.now_ms() >= message.valid_until:
+            return
+        event = loaded(message.event_id)
+        ticket = sending.settle(event)
+        if ticket is None:
+            self.went_without_asking(message, "ready")
+        else:
+            self.held.append((event, ticket, self.model.settle(message, clock.now_ms())))
+
+    @precondition(lambda self: self.held)
+    @rule(which=some, stands_ms=st.sampled_from([0, 0, STANDSTILL, STANDSTILL + 1, LEASE]))
+    def a_slow_worker_asks_whatsapp(self, which: int, stands_ms: int) -> None:
+        event, ticket, plain = self.held.pop(which % len(self.held))
+        clock.freeze(max(clock.now_ms(), plain.settled + stands_ms))
+        answer, stood = self.prepare(), clock.now_ms() - plain.settled
+        outcome = sending.transmit(ticket)
+        assert self.was_asked() == (stood <= STANDSTILL)
+        if stood <= STANDSTILL:
+            self.model.ask(plain, answer)
+        else:
+            answer = LAPSED
+        self.asked.append((event, ticket, plain, outcome, answer))
+
+    @precondition(lambda self: self.asked)
+    @rule(which=some)
+    def a_slow_worker_writes_down_what_came_of_it(self, which: int) -> None:
+        event, ticket, plain, outcome, answer = self.asked.pop(which % len(self.asked))
+        conclusion.conclude(event, ticket, outcome)
+        self.model.conclude(plain, answer, clock.now_ms())
+
+    @rule()
+    def the_sweep_comes(self) -> None:
+        self.sweep()
+
+    # Time.
+
+    @rule(by_ms=st.sampled_from([1, 13, 50, SECOND, 6 * SECOND, 31 * SECOND, 5 * MINUTE, DAY]))
+    def time_goes_by(self, by_ms: int) -> None:
+        clock.turn(by_ms)
