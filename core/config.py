@@ -187,7 +187,7 @@ class Settings:
         "Milliseconds between searches for events that were committed and not finished",
     )
     account_seats: int = _variable(
-        _whole_number(1, 10000), "16", "Events of one account that may be in the queue at a time"
+        _whole_number(1, 10000), "8", "Events of one account that may be in the queue at a time"
     )
     failures_before_slowdown: int = _variable(
         _whole_number(1, 100000),

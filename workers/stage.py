@@ -32,7 +32,7 @@ class StepNeverEnded(GatewayError):
 class Seats:
     """How many events of an account may be in the queue; set once at start."""
 
-    per_account = 16
+    per_account = 8
 
 
 def stage(*, takes: State) -> Callable[[Step], Stage]:

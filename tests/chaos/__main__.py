@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _end)
     seed = options.seed or secrets.token_hex(4)
-    run = Run(Order(seed, options.minutes, options.backend), _say)
+    run = Run(Order(seed, options.minutes, options.backend, options.calm), _say)
     _say(f"seed {seed}, {options.minutes:g} minutes, {options.backend}; history in {run.folder}")
     outcome = run.go()
     said = json.dumps(table.document(outcome), indent=2) if options.json else table.text(outcome)
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=2.0, help="of load and faults; 2")
     parser.add_argument("--seed", help="any word; a new one by default")
     parser.add_argument("--backend", choices=BACK_ENDS, default=SERVERS)
+    parser.add_argument("--calm", action="store_true", help="load without faults")
     parser.add_argument("--json", action="store_true", help="one document instead of a table")
     parser.add_argument("--keep", action="store_true", help="keep the history in any case")
     return parser

@@ -40,11 +40,13 @@ class Order:
     The seed decides the sites, the order, kinds, targets and lengths of the faults, and what each
     caller and the attendant choose to do next. It does not decide how the machine interleaves them:
     how far each caller gets, which message is in hand when a fault strikes, and ids of the gateway.
+    A calm run has the load alone.
     """
 
     seed: str
     minutes: float
     back_end: str
+    calm: bool = False
 
 
 @dataclass
@@ -103,6 +105,8 @@ class Run:
             each.start()
         until = clock.monotonic() + self.order.minutes * 60
         try:
+            if self.order.calm:
+                clock.sleep(self.order.minutes * 60)
             storm.rage(until, Probe(plant, record, sites.probes), self.say)
         finally:
             for each in load:

@@ -71,6 +71,8 @@ def _lines(outcome: Outcome, said: dict[str, Any]) -> Iterator[str]:
         yield f"{name:12}{sum(said[name].values()):>8}"
         for code, count in sorted(said[name].items()):
             yield f"  {code:32}{count:>8}"
+    if said["opt_out_commit_p99_ms"] is not None:
+        yield f"opt-outs committed within {said['opt_out_commit_p99_ms']} ms, 99th percentile"
     yield ""
     yield f"{'seconds to recover':40}{'times':>8}{'median':>8}{'max':>8}"
     for name, each in said["recovery_s"].items():

@@ -159,6 +159,13 @@ class Driven(RuleBasedStateMachine):
         self.model.messages.append(message)
         return message
 
+    def let_go(self) -> None:
+        """End every pause, and raise the limits beyond reach."""
+        for what in sorted(self.model.paused):
+            self.journey.site.resume(PAUSABLE[what])
+        self.model.paused.clear()
+        self.set_limits(100, 2_000)
+
     def set_limits(self, daily: int, monthly: int) -> None:
         self.journey.site.set_account(daily_limit=daily, monthly_limit=monthly)
         self.model.daily, self.model.monthly = daily, monthly
@@ -209,10 +216,7 @@ class Driven(RuleBasedStateMachine):
             self.stack.close()
 
     def _drain(self) -> None:
-        for what in sorted(self.model.paused):
-            self.journey.site.resume(PAUSABLE[what])
-        self.model.paused.clear()
-        self.set_limits(100, 2_000)
+        self.let_go()
         self.answer = ANSWERS["takes it"]
         free = [each for each in self.unfinished() if self._nothing_holds(each)]
         for _ in range(200):
