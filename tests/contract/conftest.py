@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.servers import Postgres, Redis
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -24,3 +26,19 @@ def crowd() -> Iterator[ThreadPoolExecutor]:
     """Sixteen threads that start together."""
     with ThreadPoolExecutor(16) as pool:
         yield pool
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A Postgres that may fall."""
+    server = Postgres.start(tmp_path_factory.mktemp("fallible-postgres"), fsync=False)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """A Redis that may fall."""
+    server = Redis.start(tmp_path_factory.mktemp("fallible-redis"))
+    yield server
+    server.stop()

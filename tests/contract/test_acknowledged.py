@@ -14,7 +14,6 @@ import pytest
 
 from core import clock
 from tests.gateway import Gateway, Served
-from tests.servers import Postgres, Redis
 from tests.wire import ask
 
 if TYPE_CHECKING:
@@ -22,28 +21,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.pbx import Pbx
+    from tests.servers import Postgres
     from tests.wire import Answer
 
 pytestmark = pytest.mark.long
 
 _FOUND_AGAIN_S = 40.0
 _HOWS = ("killed", "hung", "locked")
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A Postgres that may fall."""
-    server = Postgres.start(tmp_path_factory.mktemp("fallible-postgres"), fsync=False)
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    """A Redis that may fall."""
-    server = Redis.start(tmp_path_factory.mktemp("fallible-redis"))
-    yield server
-    server.stop()
 
 
 class World:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.gateway import Gateway
-from tests.servers import Postgres, Redis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.servers import Postgres, Redis
     from tests.wire import Answer
 
 WELL = {"database": "ok", "migration": "ok", "broker": "ok"}
@@ -27,22 +27,6 @@ def test_a_running_gateway_lives(gateway: Gateway) -> None:
 def test_a_running_gateway_is_ready(gateway: Gateway) -> None:
     answer = gateway.get("/readyz")
     assert (answer.status, answer.json()) == (200, {"status": "ok", "checks": WELL})
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    """A Redis that may fall."""
-    server = Redis.start(tmp_path_factory.mktemp("fallible-redis"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A Postgres that may fall."""
-    server = Postgres.start(tmp_path_factory.mktemp("fallible-postgres"), fsync=False)
-    yield server
-    server.stop()
 
 
 @pytest.fixture(scope="module")

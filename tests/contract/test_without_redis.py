@@ -26,14 +26,6 @@ _FAULTS: dict[str, tuple[Callable[[Redis], None], Callable[[Redis], None]]] = {
 
 
 @pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
-    """A Redis that may fall."""
-    server = Redis.start(tmp_path_factory.mktemp("fallible-redis"))
-    yield server
-    server.stop()
-
-
-@pytest.fixture(scope="module")
 def shaken(
     postgres_server: PostgresAt, redis: Redis, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
