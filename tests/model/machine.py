@@ -21,6 +21,7 @@ from tests.model.driven import PAUSABLE, Driven
 from tests.model.plain import (
     ANSWERS,
     DAY,
+    HOLD,
     LAPSED,
     LEASE,
     MINUTE,
@@ -32,15 +33,18 @@ from workers import conclusion, sending
 
 if TYPE_CHECKING:
     from core.words import State
+    from tests.model.plain import Message
 
 FIRST, SECOND_PART = "long " * 819 + " ", "and the rest"
+FORBIDDEN = "See https://bit.ly/3abc"
+ORDINARY = "Your technician arrives at ten."
 TEXTS: dict[str, tuple[str, ...]] = {
-    "Your technician arrives at ten.": ("Your technician arrives at ten.",),
+    ORDINARY: (ORDINARY,),
     "The part has come in.": ("The part has come in.",),
     FIRST + SECOND_PART: (FIRST, SECOND_PART),
-    "See https://bit.ly/3abc": ("See https://bit.ly/3abc",),
+    FORBIDDEN: (FORBIDDEN,),
 }
-FORBIDDEN = "See https://bit.ly/3abc"
+DOUBTS = sorted(how for how, answer in ANSWERS.items() if answer.doubt)
 STRIDES = ("a step", "to the door", "as far as it can")
 MOMENTS = ("window", "validity", "hold", "closing", "midnight")
 
@@ -193,17 +197,7 @@ class GatewayAndModel(Driven):
         change=st.sampled_from(["STOP", "account", "instance", "limits", "window"]),
     )
     def something_changes_when_a_reply_is_about_to_go(self, who: int, change: str) -> None:
-        self.let_go()
-        self.a_customer_writes(who, "START", 0)
-        self.an_agent_replies(
-            who,
-            "The part has come in.",
-            keyed=False,
-            validity_s=2 * 86_400,
-            then="to the door",
-            after_the_window_ms=None,
-        )
-        message = self.model.messages[-1]
+        message = self._reply_that_may_go(who, "to the door")
         if change == "STOP":
             self.a_customer_writes(who, "STOP", 0)
         elif change == "limits":
@@ -215,6 +209,22 @@ class GatewayAndModel(Driven):
             self.an_operator_pauses_or_resumes(change)
         if message.unfinished:
             self.step(message)
+
+    @rule(who=st.integers(0, 2), how=st.sampled_from(DOUBTS), later_ms=st.sampled_from([-1, 0]))
+    def a_reply_follows_one_that_got_lost(self, who: int, how: str, later_ms: int) -> None:
+        self.answer = ANSWERS[how]
+        lost = self._reply_that_may_go(who, "as far as it can")
+        follows = self._reply_that_may_go(who, "to the door")
+        if lost.state == "uncertain":
+            clock.freeze(max(clock.now_ms(), lost.since + HOLD + later_ms))
+        if follows.unfinished:
+            self.go(follows, "as far as it can")
+
+    def _reply_that_may_go(self, who: int, then: str) -> Message:
+        self.let_go()
+        self.a_customer_writes(who, "START", 0)
+        self.an_agent_replies(who, ORDINARY, False, 2 * 86_400, then, None)
+        return self.model.messages[-1]
 
     @precondition(lambda self: self.unfinished())
     @rule(backwards=st.booleans())
