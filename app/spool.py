@@ -33,6 +33,10 @@ class SpoolUnavailable(GatewayError):
     """The spool is full or cannot be written to; nothing was kept."""
 
 
+class SpoolEmptied(GatewayError):
+    """Nothing waits any more: what did is in the database."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A webhook that was answered 202: the event's row, and what makes it a repeat."""
@@ -87,18 +91,25 @@ class Spool:
             return False
         return os.access(self._folder, os.W_OK | os.X_OK) and self._size() < self._most_bytes
 
-    def put(self, entry: Entry) -> Earlier | None:
+    def put(self, entry: Entry, *, joining: bool = False) -> Earlier | None:
         """Keep a webhook, durably.
+
+        Args:
+            entry: the webhook.
+            joining: only behind others that wait.
 
         Returns:
             None when it was kept; an earlier one here that it repeats, and then it was not.
 
         Raises:
             SpoolUnavailable: the spool is full or cannot be written to.
+            SpoolEmptied: nobody waits behind whom it could join.
         """
         line = vault().seal(_written(entry)) + b"\n"
         try:
             with self._alone():
+                if joining and self.empty:
+                    raise SpoolEmptied("the spool is empty")
                 earlier = self._earlier(entry.repeats)
                 if earlier is None:
                     self._append(line)
@@ -128,7 +139,9 @@ class Spool:
                     self._waiting.rename(self._leaving)
                     self._sync_folder()
             yield self._entries()
-            self._leaving.unlink(missing_ok=True)
+            # Under the lock: whoever looks for an earlier one finds it here or in the database.
+            with self._alone():
+                self._leaving.unlink(missing_ok=True)
 
     def _entries(self) -> Iterator[Entry]:
         if not self._leaving.exists():

@@ -2,13 +2,14 @@
 
 import logging
 import threading
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from app.directory import Directory
 from app.proof import Caller
 from app.room import Room
-from app.spool import Entry, Spool, SpoolUnavailable
+from app.spool import Entry, Spool, SpoolEmptied, SpoolUnavailable
 from app.webhooks import acceptance
 from app.webhooks.acceptance import Acceptance
 from core import telemetry
@@ -61,7 +62,8 @@ class Keeper:
         """
         row = acceptance.row_of(caller.integration, payload)
         if self._away or self.may_hold_more:
-            return self._put_aside(row, repeats)
+            with suppress(SpoolEmptied):
+                return self._put_aside(row, repeats, joining=not self._away)
         try:
             self._room.require()
             return acceptance.keep(row, repeats)
@@ -103,11 +105,13 @@ class Keeper:
         self._stop.set()
         self._thread.join()
 
-    def _put_aside(self, row: acceptance.Row, repeats: RepeatKeys | None) -> Acceptance:
+    def _put_aside(
+        self, row: acceptance.Row, repeats: RepeatKeys | None, *, joining: bool = False
+    ) -> Acceptance:
         if self._spool is None:
             raise DatabaseUnavailable("the database is away, and there is no SPOOL_DIR")
         try:
-            earlier = self._spool.put(Entry(row, repeats))
+            earlier = self._spool.put(Entry(row, repeats), joining=joining)
         except SpoolUnavailable as full:
             raise DatabaseUnavailable(str(full)) from None
         if earlier is not None and repeats is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app import spool as module
-from app.spool import Entry, Spool, SpoolUnavailable
+from app.spool import Entry, Spool, SpoolEmptied, SpoolUnavailable
 from core.crypto import Vault
 from models.base import use_vault
 from models.idempotency import RepeatKeys
@@ -121,6 +121,17 @@ def test_keys_are_known_while_they_leave(spool: Spool) -> None:
     spool.put(entry("evt_1", "k"))
     with spool.leaving():
         assert spool.put(entry("evt_2", "k")) == module.Earlier("k", "body", "evt_1")
+
+
+def test_who_comes_as_the_last_one_leaves_does_not_stay_behind(spool: Spool) -> None:
+    with pytest.raises(SpoolEmptied):
+        spool.put(entry("evt_1", "k"), joining=True)
+    spool.put(entry("evt_1", "k"))
+    with spool.leaving() as entries:
+        list(entries)
+        assert spool.put(entry("evt_2", "k"), joining=True) == module.Earlier("k", "body", "evt_1")
+    with pytest.raises(SpoolEmptied):
+        spool.put(entry("evt_2", "k"), joining=True)
 
 
 def test_only_one_at_a_time_empties_it(spool: Spool, folder: Path) -> None:

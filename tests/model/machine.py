@@ -44,7 +44,6 @@ TEXTS: dict[str, tuple[str, ...]] = {
     FIRST + SECOND_PART: (FIRST, SECOND_PART),
     FORBIDDEN: (FORBIDDEN,),
 }
-DOUBTS = sorted(how for how, answer in ANSWERS.items() if answer.doubt)
 STRIDES = ("a step", "to the door", "as far as it can")
 MOMENTS = ("window", "validity", "hold", "closing", "midnight")
 
@@ -210,13 +209,23 @@ class GatewayAndModel(Driven):
         if message.unfinished:
             self.step(message)
 
-    @rule(who=st.integers(0, 2), how=st.sampled_from(DOUBTS), later_ms=st.sampled_from([-1, 0]))
-    def a_reply_follows_one_that_got_lost(self, who: int, how: str, later_ms: int) -> None:
+    @rule(
+        who=st.integers(0, 2),
+        next_to=st.integers(0, 2),
+        how=st.sampled_from(sorted(ANSWERS)),
+        off_ms=st.sampled_from([None, -1, 0]),
+    )
+    def a_reply_follows_another(self, who: int, next_to: int, how: str, off_ms: int | None) -> None:
+        """At once, or when what the first one met is about to be over."""
+        first = self._reply_that_may_go(who, "to the door")
+        follows = self._reply_that_may_go(next_to, "to the door")
         self.answer = ANSWERS[how]
-        lost = self._reply_that_may_go(who, "as far as it can")
-        follows = self._reply_that_may_go(who, "to the door")
-        if lost.state == "uncertain":
-            clock.freeze(max(clock.now_ms(), lost.since + HOLD + later_ms))
+        self.go(first, "as far as it can")
+        now = clock.now_ms()
+        moment = self.model.moment(follows, "closing", now)
+        if first.state == "uncertain" and who == next_to:
+            moment = first.since + HOLD
+        clock.freeze(now + 50 if off_ms is None else max(now, moment + off_ms))
         if follows.unfinished:
             self.go(follows, "as far as it can")
 
@@ -240,11 +249,9 @@ class GatewayAndModel(Driven):
             with suppress(SkipMessage, dramatiq.Retry):
                 STEPS[state](message.event_id)
 
-    @precondition(lambda self: self.unfinished())
-    @rule(which=some)
-    def a_slow_worker_begins_to_send(self, which: int) -> None:
-        message = self.pick(self.unfinished(), which)
-        self.go(message, "to the door")
+    @rule(who=st.integers(0, 2))
+    def a_slow_worker_begins_to_send(self, who: int) -> None:
+        message = self._reply_that_may_go(who, "to the door")
         if self.at(message) != "ready" or clock.now_ms() >= message.valid_until:
             return
         event = loaded(message.event_id)
