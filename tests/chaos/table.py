@@ -90,5 +90,6 @@ def _lines(outcome: Outcome, said: dict[str, Any]) -> Iterator[str]:
 
 def _again(outcome: Outcome) -> str:
     order = outcome.order
-    command = f"gateway chaos --minutes {order.minutes:g} --seed {order.seed}"
+    calm = " --calm" if order.calm else ""
+    command = f"gateway chaos{calm} --minutes {order.minutes:g} --seed {order.seed}"
     return f"seed {order.seed}; to repeat it: {command} --backend {order.back_end}"

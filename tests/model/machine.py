@@ -45,6 +45,7 @@ TEXTS: dict[str, tuple[str, ...]] = {
     FORBIDDEN: (FORBIDDEN,),
 }
 STRIDES = ("a step", "to the door", "as far as it can")
+CHANGES = ("STOP", "account", "instance", "limits", "window")
 MOMENTS = ("window", "validity", "hold", "closing", "midnight")
 
 some = st.integers(0, 50)
@@ -193,7 +194,7 @@ class GatewayAndModel(Driven):
 
     @rule(
         who=st.integers(0, 2),
-        change=st.sampled_from(["STOP", "account", "instance", "limits", "window"]),
+        change=st.sampled_from(CHANGES),
     )
     def something_changes_when_a_reply_is_about_to_go(self, who: int, change: str) -> None:
         message = self._reply_that_may_go(who, "to the door")

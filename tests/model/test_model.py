@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.model.machine import GatewayAndModel
+from tests.model.machine import CHANGES, GatewayAndModel
+from tests.model.plain import ANSWERS
 
 if TYPE_CHECKING:
     from dramatiq.broker import Broker
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 # MODEL_EXAMPLES=5000 makes a long run, of other examples each time, and shrinks what it finds.
 MANY = int(os.environ.get("MODEL_EXAMPLES", "0"))
-EXAMPLES = {"embedded": 50, "servers": 25}
+EXAMPLES = {"embedded": 40, "servers": 20}
 
 
 @pytest.mark.timeout(0 if MANY else 300)
@@ -39,3 +40,29 @@ def test_the_gateway_does_what_the_model_says(
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("off_ms", [None, -1, 0])
+def test_whatever_whatsapp_answers_to_one_the_next_goes_when_it_may(
+    broker: Broker, whatsapp: Sandbox, off_ms: int | None
+) -> None:
+    for how in ANSWERS:
+        for next_to in (0, 1):
+            both = GatewayAndModel(whatsapp, broker)
+            both.most_have_written(silent=3)
+            both.a_reply_follows_another(0, next_to, how, off_ms)
+            both.the_gateway_does_what_the_model_says()
+            both.teardown()
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changes_when_a_reply_is_about_to_go_is_heeded(
+    broker: Broker, whatsapp: Sandbox, change: str
+) -> None:
+    both = GatewayAndModel(whatsapp, broker)
+    both.most_have_written(silent=3)
+    both.something_changes_when_a_reply_is_about_to_go(0, change)
+    both.the_gateway_does_what_the_model_says()
+    both.teardown()
