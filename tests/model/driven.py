@@ -122,7 +122,8 @@ class Driven(RuleBasedStateMachine):
         assert not (message.state == "open" and must), (at, ends)
 
     def at(self, message: Message) -> str:
-        return loaded(message.event_id).state
+        state: str = Event.select(Event.state).where(Event.id == message.event_id).scalar()
+        return state
 
     def prepare(self) -> Answer:
         """Let WhatsApp answer its next request as it was told, and never report by itself."""

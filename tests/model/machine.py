@@ -208,7 +208,7 @@ class GatewayAndModel(Driven):
         else:
             self.an_operator_pauses_or_resumes(change)
         if message.unfinished:
-            self.step(message)
+            self.go(message, "as far as it can")
 
     @rule(
         who=st.integers(0, 2),

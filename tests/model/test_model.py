@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # MODEL_EXAMPLES=5000 makes a long run, of other examples each time, and shrinks what it finds.
 MANY = int(os.environ.get("MODEL_EXAMPLES", "0"))
-EXAMPLES = {"embedded": 40, "servers": 20}
+EXAMPLES = {"embedded": 50, "servers": 30}
 
 
 @pytest.mark.timeout(0 if MANY else 300)
