@@ -52,13 +52,13 @@ def check(arguments: list[str]) -> int:
     _tell("locks", began, [*faults, f"To renew them:\n{lock.RENEW}"] if faults else [])
     if faults:
         return 1
-    print("tests …", flush=True)  # noqa: T201
+    print("tests …", flush=True)
     coverage = ("--cov", "--cov-report=term", f"--cov-fail-under={LEAST_COVERAGE}")
     status = _follow(("-m", "pytest", *coverage, *_SIDE_BY_SIDE, *arguments))
     if status != _TESTS_FAILED or not _some_failed():
         return status
     # A machine that is busy with all of them can make one miss its time; alone it has no excuse.
-    print("those that failed, once more and alone …", flush=True)  # noqa: T201
+    print("those that failed, once more and alone …", flush=True)
     return _follow(("-m", "pytest", "--last-failed", "--last-failed-no-failures", "none"))
 
 
@@ -108,4 +108,4 @@ def _follow(command: Sequence[str]) -> int:
 
 def _tell(title: str, began: float, faults: Sequence[str]) -> None:
     verdict = "not in order" if faults else "in order"
-    print(f"{title} {verdict} ({clock.monotonic() - began:.1f} s)", *faults, sep="\n", flush=True)  # noqa: T201
+    print(f"{title} {verdict} ({clock.monotonic() - began:.1f} s)", *faults, sep="\n", flush=True)

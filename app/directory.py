@@ -122,7 +122,7 @@ class Directory:
         """
         self._refresh()
         with self._lock:
-            names, self._forgotten = self._forgotten[:_WARMED_AT_MOST], []
+            names, self._forgotten = self._forgotten[-_WARMED_AT_MOST:], []  # the last used
         for kind, name in names:
             self._look_up(kind, name)
 

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 LIST = "list:"
 
@@ -55,12 +56,12 @@ class _Death:
 class _Listing:
     def __init__(self, path: str) -> None:
         self._lock = threading.Lock()
-        self._path, self._seen = path, set[str]()
+        self._path, self._seen = Path(path), set[str]()
 
     def __call__(self, passed: str) -> None:
         with self._lock:
             if passed in self._seen:
                 return
             self._seen.add(passed)
-            with open(self._path, "a", encoding="utf-8") as file:  # noqa: PTH123
+            with self._path.open("a", encoding="utf-8") as file:
                 file.write(passed + "\n")

@@ -64,26 +64,15 @@ class Callers:
 
     def _post(self, pbx: Pbx, text: str, key: str) -> int:
         asked_ms, told, status = clock.now_ms(), {}, 0
+        payload = pbx.reply(message_text=text)
         try:
-            answer = pbx.post(pbx.reply(message_text=text), ("Idempotency-Key", key))
+            answer = pbx.post(payload, ("Idempotency-Key", key))
         except (OSError, HTTPException):
             pass
         else:
             told, status = answer.json(), answer.status
-        self._record.write(
-            "posted",
-            at_ms=asked_ms,
-            answered_at_ms=clock.now_ms() if status else None,
-            status=status,
-            event_id=told.get("event_id"),
-            duplicate=told.get("duplicate", False),
-            key=key,
-            integration_id=pbx.integration_id,
-            instance_id=pbx.instance_id,
-            customer=pbx.customer,
-            text=text,
-            event_type="outbound_message",
-        )
+        ids = {"integration_id": pbx.integration_id, "instance_id": pbx.instance_id}
+        self._record.posted(asked_ms, status, told, payload, key=key, **ids)
         return status
 
 

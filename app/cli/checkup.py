@@ -93,11 +93,10 @@ def _try(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
     try:
         return check(settings)
     except (peewee.PeeweeException, GatewayError) as failure:
-        failure = failure.__cause__ or failure  # type: ignore[assignment]
         return Finding(
             check.__name__.lstrip("_").replace("reach", "database"),
             "wrong",
-            words_of(settings, failure),
+            words_of(settings, failure.__cause__ or failure),
             "See that the database runs, and that this user may use it.",
         )
 

@@ -97,5 +97,5 @@ def _closed_door(settings: Settings, *, answering: bool) -> Iterator[None]:
         thread.join()
 
 
-def _away(req: falcon.Request, resp: falcon.Response, **kwargs: Any) -> None:  # noqa: ARG001
+def _away(req: falcon.Request, resp: falcon.Response, **kwargs: Any) -> None:  # noqa: ARG001 (as sinks do)
     raise DatabaseUnavailable("the database could not be opened yet")

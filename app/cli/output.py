@@ -33,6 +33,7 @@ def write(answer: Answer, *, as_json: bool) -> int:
         # ASCII, so that no locale and no terminal stands in its way.
         print(json.dumps({"success": answer.status == 0, **answer.document}, indent=2))
     elif answer.text:
+        # Typed as TextIO, which need not be one of a terminal's.
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         print(answer.text)
     sys.stdout.flush()

@@ -27,7 +27,7 @@ from core import clock
 from tests.chaos.triggers import WATCHED, statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from core.config import Settings
@@ -53,6 +53,65 @@ class Record:
         line = {"kind": kind, "at_ms": clock.now_ms()} | fields
         with self._lock:
             self._file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+
+    def posted(
+        self,
+        asked_ms: int,
+        status: int,
+        told: Mapping[str, Any],
+        payload: Mapping[str, Any],
+        *,
+        key: str | None,
+        integration_id: str,
+        instance_id: str,
+    ) -> None:
+        """A caller has posted a webhook, just now.
+
+        Args:
+            asked_ms: when the request went out, in epoch milliseconds.
+            status: of the answer; 0 when there was none.
+            told: the answer's document.
+            payload: what was posted.
+            key: its Idempotency-Key.
+            integration_id: to which it was posted.
+            instance_id: whose number is to send it.
+        """
+        self.write(
+            "posted",
+            at_ms=asked_ms,
+            answered_at_ms=clock.now_ms() if status else None,
+            status=status,
+            event_id=told.get("event_id"),
+            duplicate=told.get("duplicate", False),
+            key=key,
+            integration_id=integration_id,
+            instance_id=instance_id,
+            customer=payload.get("to"),
+            text=payload.get("message_text"),
+            event_type=payload["event_type"],
+        )
+
+    def wrote(
+        self,
+        asked_ms: int,
+        status: int,
+        *,
+        instance_id: str,
+        customer: str,
+        message_id: str,
+        opt_out: bool,
+    ) -> None:
+        """A customer wrote, and Meta has just told of it; `status` is 0 without an answer."""
+        self.write(
+            "wrote",
+            at_ms=asked_ms,
+            answered_at_ms=clock.now_ms() if status else None,
+            status=status,
+            instance_id=instance_id,
+            customer=customer,
+            opt_out=opt_out,
+            message_id=message_id,
+        )
 
     def close(self) -> None:
         """No more lines."""

@@ -185,15 +185,13 @@ class Caller(threading.Thread):
         at_ms = clock.now_ms()
         number = chat.site.phone_number_id
         _, reply = self._plant.whatsapp.write(number, chat.customer.lstrip("+"), node)
-        self._record.write(
-            "wrote",
-            at_ms=at_ms,
-            answered_at_ms=clock.now_ms() if reply.status else None,
-            status=reply.status,
+        self._record.wrote(
+            at_ms,
+            reply.status,
             instance_id=chat.site.instance_id,
             customer=chat.customer,
-            opt_out=text == "STOP",
             message_id=message_id,
+            opt_out=text == "STOP",
         )
         chat.untaken = None if reply.taken else (message_id, text, wrote_at_ms)
 

@@ -37,20 +37,8 @@ class Poster:
             headers["Idempotency-Key"] = key
         at_ms = clock.now_ms()
         status, answer = self._ask(integration.id, json.dumps(payload), headers, door)
-        self.record.write(
-            "posted",
-            at_ms=at_ms,
-            answered_at_ms=clock.now_ms() if status else None,
-            status=status,
-            event_id=answer.get("event_id"),
-            duplicate=bool(answer.get("duplicate")),
-            key=key,
-            integration_id=integration.id,
-            instance_id=site.instance_id,
-            customer=payload.get("to"),
-            text=payload.get("message_text"),
-            event_type=payload["event_type"],
-        )
+        ids = {"integration_id": integration.id, "instance_id": site.instance_id}
+        self.record.posted(at_ms, status, answer, payload, key=key, **ids)
         return status
 
     def _ask(

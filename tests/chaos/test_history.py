@@ -100,20 +100,8 @@ class Caller:
         payload = self.pbx.reply(to=to, message_text=text, **more)
         answer = self.pbx.post(payload, *([("Idempotency-Key", key)] if key else []))
         told = answer.json()
-        self.record.write(
-            "posted",
-            at_ms=asked_ms,
-            answered_at_ms=clock.now_ms(),
-            status=answer.status,
-            event_id=told.get("event_id"),
-            duplicate=told.get("duplicate", False),
-            key=key,
-            integration_id=self.pbx.integration_id,
-            instance_id=self.pbx.instance_id,
-            customer=to,
-            text=text,
-            event_type=payload["event_type"],
-        )
+        ids = {"integration_id": self.pbx.integration_id, "instance_id": self.pbx.instance_id}
+        self.record.posted(asked_ms, answer.status, told, payload, key=key, **ids)
         self.event_ids.append(told["event_id"])
 
     def hear(self, customer: str, text: str, *, opt_out: bool = False) -> None:
@@ -122,15 +110,13 @@ class Caller:
         message_id, reply = self.pbx.gateway.whatsapp.write(
             self.pbx.phone_number_id, customer, node
         )
-        self.record.write(
-            "wrote",
-            at_ms=asked_ms,
-            answered_at_ms=clock.now_ms(),
-            status=reply.status,
+        self.record.wrote(
+            asked_ms,
+            reply.status,
             instance_id=self.pbx.instance_id,
             customer=customer,
-            opt_out=opt_out,
             message_id=message_id,
+            opt_out=opt_out,
         )
 
 

@@ -130,20 +130,8 @@ class Case:
     def _note(
         self, begun: int, status: int, said: dict[str, Any], key: str | None, posted: dict[str, Any]
     ) -> None:
-        self._caller.write(
-            "posted",
-            at_ms=begun,
-            answered_at_ms=clock.now_ms() if status else None,
-            status=status,
-            event_id=said.get("event_id"),
-            duplicate=said.get("duplicate", False),
-            key=key,
-            integration_id=self.site.integration_id,
-            instance_id=self.site.instance_id,
-            customer=posted.get("to"),
-            text=posted.get("message_text"),
-            event_type=posted["event_type"],
-        )
+        ids = {"integration_id": self.site.integration_id, "instance_id": self.site.instance_id}
+        self._caller.posted(begun, status, said, posted, key=key, **ids)
 
     def customer_writes(self, node: dict[str, Any], *, opt_out: bool = False) -> None:
         """The first customer writes; Meta tells us until we have taken it."""
@@ -153,15 +141,13 @@ class Case:
             begun = clock.now_ms()
             _, reply = self.gateway.whatsapp.write(_NUMBER_ID, CUSTOMERS[0].lstrip("+"), node)
             taken = reply.taken
-            self._caller.write(
-                "wrote",
-                at_ms=begun,
-                answered_at_ms=clock.now_ms() if reply.status else None,
-                status=reply.status,
+            self._caller.wrote(
+                begun,
+                reply.status,
                 instance_id=self.site.instance_id,
                 customer=CUSTOMERS[0],
-                opt_out=opt_out,
                 message_id=node["id"],
+                opt_out=opt_out,
             )
             if not taken:
                 self.gateway.wait_until(lambda: self.gateway.is_dead)
