@@ -16,6 +16,7 @@ from typing import Any
 from core import clock, phone
 from core.config import IPNetwork
 from models.account import Account
+from models.destination import Destination, Kind, Route
 from models.instance import Instance
 from models.integration import AuthMode, Integration
 from models.revision import Revision
@@ -54,6 +55,7 @@ class KnownIntegration:
     validity_ms: int
     module_enabled: bool
     own_numbers: frozenset[str] = field(repr=False)
+    routes: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class KnownInstance:
     """An instance with what Meta's webhooks are checked by."""
 
     id: str
+    account_id: str
     phone_number_id: str
     app_secret: str = field(repr=False)
     verify_token: str = field(repr=False)
@@ -203,12 +206,22 @@ def _load_integration(integration_id: str) -> KnownIntegration | None:
         validity_ms=row.validity_s * 1000,
         module_enabled=row.account.module_enabled,
         own_numbers=_own_numbers(row.account.id),
+        routes=_routes(integration_id),
     )
+
+
+def _routes(integration_id: str) -> tuple[Route, ...]:
+    found = Destination.get_or_none(
+        Destination.integration == integration_id, Destination.kind == Kind.THREECX_SMS.value
+    )
+    return found.ways if found else ()
 
 
 def _own_numbers(account_id: str) -> frozenset[str]:
     rows = Instance.select(Instance.display_phone_number).where(Instance.account == account_id)
-    displayed = (row.display_phone_number for row in rows)
+    trunks = Destination.select().where(Destination.account == account_id)
+    displayed = [row.display_phone_number for row in rows]
+    displayed += [route.did for trunk in trunks for route in trunk.ways]
     numbers = (
         phone.normalise(each if each.startswith("+") else f"+{each}", None)
         for each in displayed
@@ -228,7 +241,9 @@ def _load_number(phone_number_id: str) -> list[KnownInstance]:
 
 
 def _known_instance(row: Instance) -> KnownInstance:
-    return KnownInstance(row.id, row.phone_number_id, row.app_secret, row.verify_token)
+    return KnownInstance(
+        row.id, row.account_id, row.phone_number_id, row.app_secret, row.verify_token
+    )
 
 
 _LOADERS: dict[str, Callable[[str], Any]] = {

@@ -6,7 +6,6 @@ Every failure is answered alike; the true reason goes to the security log.
 import hmac
 import re
 from dataclasses import dataclass
-from hashlib import sha256
 
 import falcon
 
@@ -16,10 +15,7 @@ from app.watch import Watch
 from core import clock
 from core.config import IPNetwork
 from core.errors import ErrorCode, GatewayError, Refused
-
-SECRET_HEADER = "X-WhatsApp-Gateway-3CX-Secret"  # noqa: S105 (a header's name)
-TIMESTAMP_HEADER = "X-WhatsApp-Gateway-Timestamp"
-SIGNATURE_HEADER = "X-WhatsApp-Gateway-Signature"
+from core.signing import SECRET_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 
 _STALE_S = 300
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -124,7 +120,7 @@ def _check_signature(secret: bytes, timestamp: str, body: bytes, given: str) -> 
     written = _SIGNATURE.fullmatch(given)
     if written is None:
         raise _Unproven("signature_malformed" if given else "signature_missing")
-    signature = hmac.new(secret, timestamp.encode() + b"." + body, sha256).hexdigest()
-    if not hmac.compare_digest(signature, written[1].lower()):
+    right = signature(secret, timestamp, body)
+    if not hmac.compare_digest(right, written[1].lower()):
         raise _Unproven("signature_wrong")
-    return signature
+    return right

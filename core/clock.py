@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 
 @dataclass
@@ -20,6 +21,12 @@ def now_ms() -> int:
     if _hands.frozen_ms is not None:
         return _hands.frozen_ms + _hands.offset_ms
     return time.time_ns() // 1_000_000 + _hands.offset_ms
+
+
+def iso(at_ms: int) -> str:
+    """A time as ISO 8601 in UTC with milliseconds."""
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def monotonic() -> float:

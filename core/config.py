@@ -103,7 +103,7 @@ def _networks(value: str) -> tuple[IPNetwork, ...]:
         raise _Wrong("IP addresses or CIDR blocks, separated by commas") from None
 
 
-def _keys(value: str) -> tuple[str, ...]:
+def _parts(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
@@ -153,7 +153,7 @@ class Settings:
         "Unfinished events, or untaken items from Meta, beyond which webhooks are answered 503",
     )
     encryption_keys: tuple[str, ...] = _variable(
-        _keys,
+        _parts,
         "",
         "Fernet keys for secrets and texts at rest, separated by commas, the newest first",
         secret=True,
@@ -172,6 +172,12 @@ class Settings:
         _networks,
         "",
         "Proxies whose X-Forwarded-For is believed: addresses or CIDR blocks, separated by commas",
+    )
+    private_networks: tuple[IPNetwork, ...] = _variable(
+        _networks,
+        "",
+        "Private ranges that destinations and files may lie in, e.g. the PBX's: addresses or CIDR "
+        "blocks, separated by commas",
     )
     web_threads: int = _variable(_whole_number(1, 256), "16", "Threads that answer requests")
     worker_threads: int = _variable(
@@ -210,6 +216,13 @@ class Settings:
         "",
         "For tests, never in production: the point at which a process kills itself, e.g. "
         "`before commit settle#2`, or `list:FILE` for a list of those it passes",
+    )
+
+    sandbox_hosts: tuple[str, ...] = _variable(
+        _parts,
+        "",
+        "For tests, never in production: hosts on loopback where destinations and files may lie, "
+        "separated by commas",
     )
 
     @property
@@ -280,6 +293,8 @@ def _check_together(settings: Settings) -> None:
         )
     if settings.production and settings.crash_at:
         raise UsageError("CRASH_AT is for tests, and must not be set in production.")
+    if settings.production and settings.sandbox_hosts:
+        raise UsageError("SANDBOX_HOSTS is for tests, and must not be set in production.")
     if settings.production and settings.public_url.startswith("http:"):
         raise UsageError(
             f"PUBLIC_URL is '{settings.public_url}', and must begin with https:// in production."

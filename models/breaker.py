@@ -49,17 +49,17 @@ class Admission:
 class Breaker(Model):
     """One instance's failures of the way, in a row; without a row there was none."""
 
-    instance_id = peewee.TextField(primary_key=True)
+    way_id = peewee.TextField(primary_key=True, column_name="instance_id")  # or a destination's
     failures = peewee.IntegerField(default=0)
     openings = peewee.IntegerField(default=0)  # in a row, without an answer between them
     open_until_ms = peewee.BigIntegerField(null=True)
     probe_until_ms = peewee.BigIntegerField(null=True)  # the prober's lease
 
     @classmethod
-    def of(cls, instance_id: str) -> Self:
+    def of(cls, way_id: str) -> Self:
         """The breaker of an instance; a closed one when nothing ever failed."""
-        found: Self | None = cls.get_or_none(cls.instance_id == instance_id)
-        return found or cls(instance_id=instance_id)
+        found: Self | None = cls.get_or_none(cls.way_id == way_id)
+        return found or cls(way_id=way_id)
 
     def position(self, now_ms: int) -> Position:
         """Where it stands at this time."""
@@ -69,15 +69,15 @@ class Breaker(Model):
 
     @classmethod
     @transaction
-    def admit(cls, instance_id: str, now_ms: int, lease_until_ms: int) -> Admission:
+    def admit(cls, way_id: str, now_ms: int, lease_until_ms: int) -> Admission:
         """Ask whether a request may be made now; of all who ask a half-open one, one may.
 
         Args:
-            instance_id: whose request.
+            way_id: whose request.
             now_ms: the time, in epoch milliseconds.
             lease_until_ms: how long the request may take; a prober's death holds nobody longer.
         """
-        breaker = cls.of(instance_id)
+        breaker = cls.of(way_id)
         position = breaker.position(now_ms)
         if position is Position.CLOSED:
             return Admission()
@@ -88,7 +88,7 @@ class Breaker(Model):
         taken = (
             cls.update(probe_until_ms=lease_until_ms)
             .where(
-                cls.instance_id == instance_id,
+                cls.way_id == way_id,
                 cls.open_until_ms == breaker.open_until_ms,
                 _is(cls.probe_until_ms, breaker.probe_until_ms),
             )
@@ -98,59 +98,57 @@ class Breaker(Model):
 
     @classmethod
     @transaction
-    def answered(cls, instance_id: str) -> bool:
+    def answered(cls, way_id: str) -> bool:
         """WhatsApp answered, whatever it said: close. True when the breaker was not closed."""
         # Most answers find nothing to forget, and this is all that they cost.
-        forgotten = (
-            cls.update(failures=0).where(cls.instance_id == instance_id, cls.failures > 0).execute()
-        )
+        forgotten = cls.update(failures=0).where(cls.way_id == way_id, cls.failures > 0).execute()
         if not forgotten:
             return False
         closed: int = (
             cls.update(openings=0, open_until_ms=None, probe_until_ms=None)
-            .where(cls.instance_id == instance_id, cls.open_until_ms.is_null(False))
+            .where(cls.way_id == way_id, cls.open_until_ms.is_null(False))
             .execute()
         )
         return closed == 1
 
     @classmethod
     @transaction
-    def failed(cls, instance_id: str, probe_until_ms: int | None) -> int | None:
+    def failed(cls, way_id: str, probe_until_ms: int | None) -> int | None:
         """The way broke: count, and open after so many in a row or after a probe.
 
         Requests that began before the breaker opened tell nothing new when they fail.
 
         Args:
-            instance_id: whose request.
+            way_id: whose request.
             probe_until_ms: the lease of the probe that failed; None when it was no probe.
 
         Returns:
             Until when it is open, in epoch milliseconds, if this call opened it.
         """
-        cls.insert(instance_id=instance_id).on_conflict_ignore().execute()
+        cls.insert(way_id=way_id).on_conflict_ignore().execute()
         counted = (
             cls.update(failures=cls.failures + 1)
             .where(
-                cls.instance_id == instance_id,
+                cls.way_id == way_id,
                 cls.open_until_ms.is_null() | _is(cls.probe_until_ms, probe_until_ms or -1),
             )
             .execute()
         )
-        breaker = cls.of(instance_id)
+        breaker = cls.of(way_id)
         if not counted or breaker.failures < FAILURES_IN_A_ROW:
             return None
         open_until_ms = clock.now_ms() + _opening_ms(breaker.openings)
         cls.update(
             openings=cls.openings + 1, open_until_ms=open_until_ms, probe_until_ms=None
-        ).where(cls.instance_id == instance_id).execute()
+        ).where(cls.way_id == way_id).execute()
         return open_until_ms
 
     @classmethod
     @transaction
-    def untold(cls, instance_id: str, probe_until_ms: int) -> None:
+    def untold(cls, way_id: str, probe_until_ms: int) -> None:
         """A probe ended without a word of the way: let the next one probe."""
         cls.update(probe_until_ms=None).where(
-            cls.instance_id == instance_id, cls.probe_until_ms == probe_until_ms
+            cls.way_id == way_id, cls.probe_until_ms == probe_until_ms
         ).execute()
 
 

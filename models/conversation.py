@@ -3,7 +3,7 @@
 import peewee
 
 from core.ids import new_id
-from models.base import Model, vault
+from models.base import Model, SealedField, vault
 from models.customer import Customer, CustomerAlias
 from models.database import locked, transaction
 from models.instance import Instance
@@ -18,6 +18,8 @@ class Conversation(Model):
     instance = peewee.ForeignKeyField(Instance, column_name="instance_id")
     customer = peewee.ForeignKeyField(Customer, column_name="customer_id")
     last_inbound_at_ms = peewee.BigIntegerField(null=True)
+    last_message_id = SealedField(null=True)  # of the customer's; Meta's ids hold the number
+    did = peewee.TextField(null=True)  # the 3CX number by which the conversation last went
 
     @classmethod
     def with_address(
@@ -38,13 +40,19 @@ class Conversation(Model):
 
     @classmethod
     @transaction
-    def customer_wrote(cls, instance_id: str, customer_id: str, at_ms: int) -> None:
+    def customer_wrote(
+        cls, instance_id: str, customer_id: str, at_ms: int, message_id: str | None = None
+    ) -> None:
         """Open the window from this time on; an older message never moves it back."""
         cls.insert(
-            id=new_id("con"), instance=instance_id, customer=customer_id, last_inbound_at_ms=at_ms
+            id=new_id("con"),
+            instance=instance_id,
+            customer=customer_id,
+            last_inbound_at_ms=at_ms,
+            last_message_id=message_id,
         ).on_conflict(
             conflict_target=[cls.customer, cls.instance],
-            update={cls.last_inbound_at_ms: at_ms},
+            update={cls.last_inbound_at_ms: at_ms, cls.last_message_id: message_id},
             where=cls.last_inbound_at_ms.is_null() | (cls.last_inbound_at_ms < at_ms),
         ).execute()
 

@@ -54,6 +54,7 @@ class Event(Model):
     rescues = peewee.IntegerField(default=0)  # times the sweep has begun this step again
     seated = peewee.BooleanField(default=False)  # whether it may be in the queue
     dead = peewee.BooleanField(default=False)  # for a person to look at
+    untold = peewee.BooleanField(default=False)  # the agent has still to hear how it ended
     due_at_ms = peewee.BigIntegerField()
     slot_at_ms = peewee.BigIntegerField(null=True)
     lease_until_ms = peewee.BigIntegerField(null=True)

@@ -1,6 +1,7 @@
 """One item of a Meta webhook, kept before the webhook is answered."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -24,6 +25,25 @@ class ItemState(StrEnum):
     DEAD = "dead"
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An item before it is kept.
+
+    Args:
+        instance_id: whom it was told.
+        dedup_key: the same for every delivery of the same thing.
+        kind: message, status and so on.
+        payload: as `schemas.meta` wrote it.
+        conversation_key: of a message: whose order it keeps.
+    """
+
+    instance_id: str
+    dedup_key: str
+    kind: str
+    payload: str = field(repr=False)
+    conversation_key: str | None = None
+
+
 class InboundItem(Model):
     """A message, status or notice from Meta; its dedup key keeps a repeat from counting twice."""
 
@@ -32,6 +52,7 @@ class InboundItem(Model):
     instance_id = peewee.TextField()
     dedup_key = peewee.TextField()
     kind = peewee.TextField()
+    conversation_key = peewee.TextField(null=True)  # of a message: whose order it keeps
     payload = SealedPayload()
     state = peewee.TextField(default=ItemState.RECEIVED.value)
     tries = peewee.IntegerField(default=0)
@@ -45,8 +66,8 @@ class InboundItem(Model):
 
     @classmethod
     @transaction
-    def keep(cls, items: Iterable[tuple[str, str, str, str]]) -> list[str]:
-        """Store items of (instance id, dedup key, kind, payload) that were not seen before.
+    def keep(cls, items: Iterable["Told"]) -> list[str]:
+        """Store items that were not seen before.
 
         Returns:
             The ids of the new ones, in the order given.
@@ -55,16 +76,17 @@ class InboundItem(Model):
         rows = [
             {
                 "id": new_id("inb"),
-                "instance_id": instance_id,
-                "dedup_key": vault().digest("inbound", dedup_key),
-                "kind": kind,
-                "payload": payload,
+                "instance_id": told.instance_id,
+                "dedup_key": vault().digest("inbound", told.dedup_key),
+                "kind": told.kind,
+                "conversation_key": told.conversation_key,
+                "payload": told.payload,
                 "state": ItemState.RECEIVED.value,
                 "tries": 0,
                 "due_at_ms": now + RESCUE_MS,
                 "received_at_ms": now,
             }
-            for instance_id, dedup_key, kind, payload in items
+            for told in items
         ]
         kept: list[str] = []
         for start in range(0, len(rows), _INSERT_AT_MOST):

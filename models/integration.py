@@ -37,6 +37,11 @@ class Integration(Model):
     default_region = peewee.TextField(null=True)
     default_purpose = peewee.TextField(default="support")
     validity_s = peewee.IntegerField(default=DEFAULT_VALIDITY_S)
+    language = peewee.TextField(default="en")  # of the lines that agents read, ISO 639
+    call_templates: Any = JSONField(default=dict)  # by event type: {"enabled": …, "text": …}
+    business_hours: Any = JSONField(null=True)  # by weekday, "mon" to "sun"; null is always open
+    holidays: Any = JSONField(default=list)  # local dates, 2026-12-25
+    mark_read = peewee.BooleanField(default=False)  # an agent's reply marks the customer's as read
     pause_reason = peewee.TextField(null=True)
     paused_at_ms = peewee.BigIntegerField(null=True)
     created_at_ms = peewee.BigIntegerField()

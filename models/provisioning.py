@@ -5,16 +5,19 @@ to `sending` does: a send that is settled after such a change sees it.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from core import clock
 from core.errors import UsageError
 from core.ids import new_id
 from core.words import PUBLISHED_TYPES, RECORDED_ONLY, EventType, State
-from models import backlog
+from models import backlog, lanes
 from models.account import Account
 from models.database import locked, transaction
+from models.destination import TOLD, Destination, Kind, News, Route
 from models.event import Event, Waiting
+from models.forward import WaitingFor
 from models.instance import Instance
 from models.integration import Integration
 from models.secret import Secret
@@ -123,6 +126,82 @@ def change_integration(integration_id: str, columns: dict[str, Any]) -> Integrat
 
 
 @transaction
+def set_destination(
+    integration_id: str,
+    kind: Kind,
+    url: str,
+    *,
+    routes: Sequence[Route] = (),
+    events: Sequence[News] | None = None,
+    secret: str | None = None,
+) -> Destination:
+    """Where an integration's news go; one that it has of this kind is replaced, and keeps its id.
+
+    Args:
+        integration_id: whose.
+        kind: agents' chat, or a webhook.
+        url: the address, its form already checked.
+        routes: for agents' chat: which DID stands for which of the account's numbers.
+        events: what it is told; None for all that its kind can be.
+        secret: what a webhook is signed with; None keeps the one it has.
+
+    Raises:
+        UsageError: there is no such integration, its account has no such instance, or a DID stands
+            for two numbers.
+    """
+    integration = _hold(Integration, integration_id)
+    for route in routes:
+        _instance_of(integration.account_id, route.instance_id)
+    if len({route.did for route in routes}) < len(routes):
+        raise UsageError("A DID can stand for one WhatsApp number only; one is given twice.")
+    known = Destination.get_or_none(
+        Destination.integration == integration, Destination.kind == kind.value
+    )
+    columns = {
+        "url": url,
+        "routes": [asdict(route) for route in routes],
+        "events": [each.value for each in (events or TOLD[kind])],
+        "secret": secret or (known.secret if known else None),
+    }
+    if known is None:
+        return Destination.create(
+            id=new_id("dst"),
+            account=integration.account_id,
+            integration=integration,
+            kind=kind.value,
+            created_at_ms=clock.now_ms(),
+            **columns,
+        )
+    Destination.update(**columns).where(Destination.id == known.id).execute()
+    lanes.release(known.id, WaitingFor.RETRY)
+    return Destination.get_by_id(known.id)
+
+
+@transaction
+def switch_destination(destination_id: str, *, enabled: bool) -> None:
+    """Have a destination told again, or nothing more; what is on its way waits meanwhile.
+
+    Raises:
+        UsageError: there is no such destination.
+    """
+    _find_destination(destination_id)
+    Destination.update(enabled=enabled).where(Destination.id == destination_id).execute()
+    if enabled:
+        lanes.release(destination_id, WaitingFor.SWITCH)
+
+
+@transaction
+def remove_destination(destination_id: str) -> None:
+    """Tell a destination nothing more; what is on its way to it fails.
+
+    Raises:
+        UsageError: there is no such destination.
+    """
+    _find_destination(destination_id)
+    Destination.delete().where(Destination.id == destination_id).execute()
+
+
+@transaction
 def rotate(integration_id: str, grace_ms: int) -> str:
     """A new secret of an integration, in clear; older ones end after the grace period.
 
@@ -212,6 +291,11 @@ def _instance_of(account_id: str, instance_id: str) -> Instance:
     if instance.account_id != account_id:
         raise UsageError(f"Instance {instance_id} belongs to another account than {account_id}.")
     return instance
+
+
+def _find_destination(destination_id: str) -> None:
+    if Destination.get_or_none(Destination.id == destination_id) is None:
+        raise UsageError(f"There is no destination {_shown(destination_id)}.")
 
 
 def _shown(row_id: str) -> str:

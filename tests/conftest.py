@@ -13,6 +13,7 @@ from tests.backends import broker, migrated_postgres, store
 from tests.gateway import Gateway
 from tests.journey import a_journey, whatsapp
 from tests.servers import Postgres, PostgresAt, Redis, RedisAt
+from tests.trunk import trunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tests.journey import Journey
     from tests.pbx import Pbx
 
-__all__ = ["broker", "migrated_postgres", "store", "whatsapp"]
+__all__ = ["broker", "migrated_postgres", "store", "trunk", "whatsapp"]
 
 # Failed authentications slow an address down, and all of a run's come from one.
 _PATIENT = {"FAILURES_BEFORE_SLOWDOWN": "100000"}

@@ -139,8 +139,7 @@ class Journey:
 def keep(site: Site, raw: bytes) -> list[str]:
     """Store what a webhook of Meta's tells; the ids of what is new."""
     return InboundItem.keep(
-        (site.instance_id, item.dedup_key, item.kind, item.to_bytes().decode())
-        for item in meta.items(raw)
+        inbound.told(site.instance_id, site.account_id, item) for item in meta.items(raw)
     )
 
 

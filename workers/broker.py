@@ -24,7 +24,8 @@ from models.database import close_connection
 
 OUTBOUND = "outbound"
 INBOUND = "inbound"
-QUEUES = (OUTBOUND, INBOUND)
+FORWARD = "forward"
+QUEUES = (OUTBOUND, INBOUND, FORWARD)
 
 NAMESPACE = "gateway"
 PREFETCH = 256  # throughput; at Dramatiq's default the consumer sleeps with work at hand

@@ -59,4 +59,6 @@ class Bulkhead:
         return max(1, self.threads // (4 if slow else 2)) - len(begun)
 
 
-requests = Bulkhead(threads=8)  # of this process; its crew says how many threads it has
+# Of this process; its crew says how many threads it has.
+requests = Bulkhead(threads=8)  # to WhatsApp, by instance
+deliveries = Bulkhead(threads=8)  # to 3CX, by destination

@@ -8,7 +8,7 @@ from dramatiq import Worker
 from core import clock
 from core.config import Settings
 from workers import bulkhead
-from workers.broker import INBOUND, OUTBOUND, PREFETCH, InProcessBroker, WakeUpBroker
+from workers.broker import FORWARD, INBOUND, OUTBOUND, PREFETCH, InProcessBroker, WakeUpBroker
 from workers.upkeep import Upkeep
 
 _WORKER_TIMEOUT_MS = 100
@@ -34,8 +34,9 @@ class Crew:
         threads = {
             OUTBOUND: settings.worker_threads,
             INBOUND: max(_LEAST_INBOUND, settings.worker_threads // _INBOUND_SHARE),
+            FORWARD: settings.worker_threads,
         }
-        bulkhead.requests.threads = settings.worker_threads
+        bulkhead.requests.threads = bulkhead.deliveries.threads = settings.worker_threads
         broker.emit_after("process_boot")
         workers = []
         for queue in sorted(queues):

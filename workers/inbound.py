@@ -1,6 +1,7 @@
 """WhatsApp → the gateway: what Meta told us, one item at a time.
 
-Opt-outs come first, then the window; the way into 3CX joins here.
+Opt-outs come first, then the window; what agents are to read is stored with them, and goes on its
+way into 3CX by workers/forwarding.py.
 """
 
 import logging
@@ -9,18 +10,19 @@ import dramatiq
 
 from core import clock, optout, telemetry
 from core.words import State
+from models import lanes
 from models.account import Account
-from models.conversation import Conversation
+from models.conversation import Conversation, conversation_key
 from models.customer import Customer, CustomerAlias, address_hash
 from models.database import locked, transaction
 from models.delivery import FAILED, Delivery, message_hash
 from models.event import Event
-from models.inbound_item import InboundItem, ItemState
+from models.inbound_item import InboundItem, ItemState, Told
 from models.instance import Instance
 from models.suppression import Kind, Suppression
 from models.unavailable import DatabaseUnavailable
 from schemas import meta
-from workers import conclusion, confirmation
+from workers import conclusion, confirmation, forwarding, news
 from workers.broker import INBOUND, declarations
 from workers.stage import MAX_TRIES, wake
 
@@ -28,6 +30,14 @@ _log = logging.getLogger(__name__)
 
 _TOGETHER = 50
 _WINDOW_IS_CLOSED, _BUSINESS_WAS_BLOCKED = 131047, 130403  # whatsapp-cloud-api, Errors
+
+
+def told(instance_id: str, account_id: str, item: meta.Item) -> Told:
+    """An item as it is kept for an instance of an account."""
+    key = None
+    if isinstance(item, meta.InboundMessage) and (address := item.from_phone or item.user_id):
+        key = conversation_key(instance_id, address_hash(account_id, address))
+    return Told(instance_id, item.dedup_key, item.kind, item.to_bytes().decode(), key)
 
 
 def begin(item_ids: list[str]) -> None:
@@ -61,7 +71,7 @@ def _read(item: InboundItem) -> None:
     instance = Instance.get_by_id(item.instance_id)
     follow_up: list[tuple[str, State]] = []
     if isinstance(told, meta.InboundMessage):
-        follow_up = _customer_wrote(item, instance, told)
+        _take_message(item, instance, told)
     elif isinstance(told, meta.StatusUpdate):
         follow_up = _status_changed(item, instance, told)
     elif isinstance(told, meta.IdentityChange):
@@ -72,26 +82,48 @@ def _read(item: InboundItem) -> None:
     wake(follow_up)
 
 
+def _take_message(item: InboundItem, instance: Instance, told: meta.InboundMessage) -> None:
+    confirmations, forwards = _customer_wrote(item, instance, told)
+    wake(confirmations)
+    forwarding.begin(forwards)
+    if item.conversation_key is not None:
+        forwarding.begin(lanes.wake_conversation(item.conversation_key))
+
+
 @transaction
 def _customer_wrote(
     item: InboundItem, instance: Instance, told: meta.InboundMessage
-) -> list[tuple[str, State]]:
+) -> tuple[list[tuple[str, State]], list[str]]:
     if not item.end(ItemState.DONE):
-        return []
+        return [], []
     account = locked(Account.select().where(Account.id == instance.account)).get()
     address = told.from_phone or told.user_id
     if address is None:
-        return []
+        return [], []
     _learn_own_number(instance, told.display_phone_number)
     customer = Customer.at(account.id, told.from_phone, told.user_id, told.contact_name)
     now = clock.now_ms()
     if told.opens_window and told.sent_at_ms is not None:
-        Conversation.customer_wrote(instance.id, customer, min(told.sent_at_ms, now))
+        Conversation.customer_wrote(
+            instance.id, customer, min(told.sent_at_ms, now), told.message_id
+        )
+    confirmations = _keyword_counts(account, instance, told, customer, item)
+    return confirmations, news.message_received(item, instance, told, customer, address)
+
+
+def _keyword_counts(
+    account: Account,
+    instance: Instance,
+    told: meta.InboundMessage,
+    customer: str,
+    item: InboundItem,
+) -> list[tuple[str, State]]:
     said = _keyword(account, told)
-    if said is None:
+    address = told.from_phone or told.user_id
+    if said is None or address is None:
         return []
     stops = said is optout.Keyword.STOP
-    if not Customer.heed(customer, told.sent_at_ms or now, item.seq, stops=stops):
+    if not Customer.heed(customer, told.sent_at_ms or clock.now_ms(), item.seq, stops=stops):
         return []
     return _heed(said, account, instance, told, address)
 

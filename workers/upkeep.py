@@ -6,14 +6,14 @@ import threading
 from core import clock, telemetry
 from core.config import Settings
 from core.words import State
-from models import backlog
+from models import backlog, lanes
 from models.database import close_connection, transaction
 from models.event import Event
 from models.idempotency import Idempotency
 from models.inbound_item import InboundItem
 from models.security_entry import SecurityEntry
 from models.unavailable import DatabaseUnavailable
-from workers import conclusion, inbound
+from workers import conclusion, forwarding, inbound
 from workers.broker import InProcessBroker, Queue, WakeUpBroker
 from workers.stage import Seats, resume, wake
 
@@ -81,7 +81,7 @@ def sweep() -> int:
                 resume(event.id, State(event.state))
     while items := InboundItem.claim_due():
         inbound.begin(items)
-    return found
+    return found + forwarding.sweep()
 
 
 def queue_was_lost() -> None:
@@ -89,6 +89,7 @@ def queue_was_lost() -> None:
     _log.info("a queue that is empty: what the last one held is found again")
     backlog.queue_was_lost()
     InboundItem.queue_was_lost()
+    lanes.queue_was_lost()
 
 
 def _lease_ran_out(event: Event) -> None:

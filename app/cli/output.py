@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from core import clock
+
 WIDTH = 100
 _GAP = "  "
 _LEAST_LAST = 8
@@ -103,10 +105,7 @@ def cell(value: object) -> str:
 
 def iso(at_ms: int | None) -> str | None:
     """Epoch milliseconds as ISO 8601 in UTC with milliseconds."""
-    if at_ms is None:
-        return None
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if at_ms is None else clock.iso(at_ms)
 
 
 def short_time(at_ms: int) -> str:

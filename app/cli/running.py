@@ -19,7 +19,9 @@ def add_to(commands: Commands) -> None:
     worker = commands.single("worker", _worker, "carry events; needs DATABASE_URL and REDIS_URL")
     worker.add_argument("--threads", help="threads of a process")
     worker.add_argument("--processes", help="how many processes")
-    worker.add_argument("--queues", help="outbound, inbound, or both with a comma (the default)")
+    worker.add_argument(
+        "--queues", help="outbound, inbound, forward; several with commas; all by default"
+    )
     commands.single("migrate", _migrate, "bring the database up to this code")
 
 

@@ -28,6 +28,7 @@ from workers import broker as brokers
 from workers import outbound  # noqa: F401 (declares the actors)
 from workers.crew import Crew
 from workers.stage import Seats
+from workers.wire import Outside
 
 _LOOPBACK = "127.0.0.1"
 _EVERYWHERE = "0.0.0.0"  # noqa: S104 (platforms route to whatever address the dyno has)
@@ -176,6 +177,8 @@ def _open(
     patience.usual(_PATIENCE_S)
     crash.arm(settings.crash_at)
     Seats.per_account = settings.account_seats
+    Outside.private = settings.private_networks
+    Outside.hosts = frozenset(settings.sandbox_hosts)
     return brokers.connect(settings, working=working)
 
 

@@ -16,7 +16,7 @@ from core import telemetry
 from core.config import Settings
 from models.database import close_connection
 from models.idempotency import RepeatKeys
-from models.inbound_item import InboundItem
+from models.inbound_item import InboundItem, Told
 from models.patience import within
 from models.revision import Revision
 from models.unavailable import DatabaseUnavailable
@@ -71,7 +71,7 @@ class Keeper:
             self._went_away(failure)
             return self._put_aside(row, repeats)
 
-    def keep_items(self, rows: list[tuple[str, str, str, str]]) -> list[str]:
+    def keep_items(self, rows: list[Told]) -> list[str]:
         """Keep what Meta told (see InboundItem.keep), in the database alone: Meta comes again.
 
         Raises:

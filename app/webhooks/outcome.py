@@ -2,7 +2,6 @@
 
 import re
 import threading
-from datetime import UTC, datetime
 from typing import Any
 
 import falcon
@@ -34,8 +33,8 @@ def status_body(event: Event) -> dict[str, Any]:
         "message": error.message if error else None,
         "reason": event.reason,
         "delivery": _delivery(event.id),
-        "received_at": _iso(event.received_at_ms),
-        "finished_at": None if event.finished_at_ms is None else _iso(event.finished_at_ms),
+        "received_at": clock.iso(event.received_at_ms),
+        "finished_at": None if event.finished_at_ms is None else clock.iso(event.finished_at_ms),
     }
 
 
@@ -48,11 +47,6 @@ def _delivery(event_id: str) -> str | None:
     if not shown or any(status not in _SHOWN for status in shown):
         return FAILED if FAILED in shown else None
     return FAILED if FAILED in shown else min(shown, key=_SHOWN.index)
-
-
-def _iso(at_ms: int) -> str:
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def wanted_wait_s(req: falcon.Request) -> int:

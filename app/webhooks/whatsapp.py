@@ -48,7 +48,7 @@ class WhatsAppWebhook:
         except meta.MalformedWebhook:
             raise Refused(ErrorCode.INVALID_JSON) from None
         rows = [
-            (owner.id, item.dedup_key, item.kind, item.to_bytes().decode())
+            inbound.told(owner.id, owner.account_id, item)
             for item in items
             for owner in self._owners(instance, item)
         ]

@@ -604,7 +604,7 @@ def an_event(integration_id: str, state: str, payload: str) -> str:
 def break_stages() -> None:
     from core.words import State
     from models.event import Event
-    from models.inbound_item import InboundItem
+    from models.inbound_item import InboundItem, Told
     from workers import inbound
     from workers.stage import resume
 
@@ -615,7 +615,7 @@ def break_stages() -> None:
         with Witness().waits_for(f"stage={state} "):
             resume(an_event(place, state, EVERYTHING), State(state))
     with Witness().waits_for("stage=inbound "):
-        inbound.begin(InboundItem.keep([(instance_id, "1", "message", EVERYTHING)]))
+        inbound.begin(InboundItem.keep([Told(instance_id, "1", "message", EVERYTHING)]))
     unreadable = an_event(integration_id, "received", "{}")
     Event.update(payload=_junk()).where(Event.id == unreadable).execute()
     with Witness().waits_for(f"event_id={unreadable} "):

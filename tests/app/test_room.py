@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app import room as module
 from app.room import Room
 from core.errors import ErrorCode, Refused
-from models.inbound_item import InboundItem
+from models.inbound_item import InboundItem, Told
 from tests.factories import a_site, copies, phone
 from tests.journey import walk
 
@@ -45,7 +45,7 @@ def test_unfinished_events_count_and_finished_ones_do_not(store: Store, journey:
 def test_untaken_items_from_meta_count_too(store: Store, journey: Journey) -> None:
     room = Room(replace(store.settings, backlog_max=2))
     kept = InboundItem.keep(
-        (journey.site.instance_id, f"key {number}", "message", "{}") for number in range(2)
+        Told(journey.site.instance_id, f"key {number}", "message", "{}") for number in range(2)
     )
     assert len(kept) == 2
     assert not has_room(room)

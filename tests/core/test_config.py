@@ -37,7 +37,15 @@ NUMBERS = {
     "ACCOUNT_SEATS": (1, 10000),
     "FAILURES_BEFORE_SLOWDOWN": (1, 100000),
 }
-ANY_TEXT = {"DATA_DIR", "SPOOL_DIR", "ENCRYPTION_KEYS", "HASH_KEY", "HOST", "RELEASE"}
+ANY_TEXT = {
+    "DATA_DIR",
+    "SPOOL_DIR",
+    "ENCRYPTION_KEYS",
+    "HASH_KEY",
+    "HOST",
+    "RELEASE",
+    "SANDBOX_HOSTS",
+}
 SECRET = {"DATABASE_URL", "REDIS_URL", "ENCRYPTION_KEYS", "HASH_KEY", "SENTRY_DSN"}
 
 WRONG = [
@@ -75,6 +83,7 @@ WRONG = [
     ("TRUSTED_PROXIES", "10.0.0.1, proxy.example", PROXIES),
     ("TRUSTED_PROXIES", "10.0.0.1;10.0.0.2", PROXIES),
     ("TRUSTED_PROXIES", "*", PROXIES),
+    ("PRIVATE_NETWORKS", "10.0.0.0/33", PROXIES),
     ("CRASH_AT", "settle", POINT),
     ("CRASH_AT", "before commit settle#0", POINT),
     ("CRASH_AT", "list:", POINT),
@@ -237,5 +246,7 @@ def test_the_types_are_those_of_the_fields() -> None:
     assert {name for name, kind in kinds.items() if kind == "list"} == {
         "ENCRYPTION_KEYS",
         "TRUSTED_PROXIES",
+        "PRIVATE_NETWORKS",
+        "SANDBOX_HOSTS",
     }
     assert kinds["DATA_DIR"] == "folder"

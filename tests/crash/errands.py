@@ -15,7 +15,7 @@ from models import provisioning
 from models.database import transaction
 from models.event import Event
 from models.idempotency import Idempotency
-from models.inbound_item import InboundItem
+from models.inbound_item import InboundItem, Told
 from models.instance import Instance
 from tests.backends import settings
 from tests.factories import change, loaded
@@ -61,7 +61,7 @@ def spool(site: Site, to: str, text: str, folder: str) -> str:
 
 def keep_item(instance_id: str, said: str, tries: int) -> None:
     """An item of Meta's that is due, and that came this often to grief."""
-    InboundItem.keep([(instance_id, f"x:{said}", "message", said)])
+    InboundItem.keep([Told(instance_id, f"x:{said}", "message", said)])
     transaction(InboundItem.update(due_at_ms=clock.now_ms(), tries=tries).execute)()
 
 

@@ -20,7 +20,8 @@ from schemas import meta, threecx
 from tests.backends import ENCRYPTION_KEY, HASH_KEY
 from tests.fuzz import documents, garble
 from workers.providers import ProviderError, cloud
-from workers.providers.errors import LONGEST_RETRY_AFTER_MS, judge
+from workers.providers.errors import judge
+from workers.retry_after import LONGEST_RETRY_AFTER_MS
 from workers.text import PART_CHARACTERS, parts, text_hash
 
 if TYPE_CHECKING:

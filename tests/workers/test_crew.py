@@ -12,7 +12,7 @@ from core import clock
 from core.words import EventType, State
 from models.database import database
 from models.event import RESCUE_MS, Event
-from models.inbound_item import InboundItem
+from models.inbound_item import InboundItem, Told
 from schemas import meta
 from tests.backends import connected, in_redis, settings, until, working
 from tests.factories import CUSTOMER, TEXT, loaded, phone
@@ -164,12 +164,12 @@ def test_an_opt_out_does_not_queue_behind_a_flood(
         assert len(journey.received()) < 24
 
 
-def told_stop(journey: Journey) -> tuple[str, str, str, str]:
+def told_stop(journey: Journey) -> Told:
     """Meta's word that the customer wrote STOP."""
     node = {"from": CUSTOMER[1:], "id": "wamid.s", "type": "text", "text": {"body": "STOP"}}
     node["timestamp"] = str(clock.now_ms() // 1000)
     (item,) = meta.items(envelope.inbound(journey.number, CUSTOMER[1:], "", node))
-    return journey.site.instance_id, item.dedup_key, item.kind, item.to_bytes().decode()
+    return inbound.told(journey.site.instance_id, journey.site.account_id, item)
 
 
 def test_who_is_asked_to_stop_finishes_the_message_in_hand(

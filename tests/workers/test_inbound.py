@@ -13,7 +13,7 @@ from core import clock
 from core.words import EventType, State
 from models.customer import address_hash
 from models.event import Event
-from models.inbound_item import InboundItem, ItemState
+from models.inbound_item import InboundItem, ItemState, Told
 from models.suppression import Kind, Suppression
 from tests.backends import together
 from tests.factories import CUSTOMER, DAY_MS, NOON_MS, a_site, loaded, phone
@@ -317,7 +317,8 @@ def test_a_broken_item_costs_its_neighbours_nothing_and_dies_after_five_tries(
     journey: Journey, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock.freeze()
-    before = InboundItem.keep([(journey.site.instance_id, "broken", "message", '{"kind": "none"}')])
+    broken = Told(journey.site.instance_id, "broken", "message", '{"kind": "none"}')
+    before = InboundItem.keep([broken])
     after = keep(journey.site, a_message(journey, "STOP"))
     with caplog.at_level(logging.ERROR):
         inbound.take_in(before + after)
@@ -336,7 +337,7 @@ def test_a_broken_item_costs_its_neighbours_nothing_and_dies_after_five_tries(
 
 def test_two_sweepers_take_different_items(journey: Journey) -> None:
     clock.freeze()
-    rows = [(journey.site.instance_id, str(number), "other", "{}") for number in range(800)]
+    rows = [Told(journey.site.instance_id, str(number), "other", "{}") for number in range(800)]
     kept = InboundItem.keep(rows)
     assert len(kept) == 800
     clock.turn(10_000)

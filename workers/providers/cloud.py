@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import orjson
 
-from workers.providers import wire
-from workers.providers.errors import judge
+from workers import wire
+from workers.providers.errors import judge, unanswered
 from workers.providers.provider import ProviderError, Receipt, Sender, TextMessage
 
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
@@ -35,21 +35,27 @@ class CloudApi:
             ProviderError: by Meta's error code; `maybe_sent` for any answer that has neither a
                 code nor a message id, since Meta knows no idempotency key.
         """
-        answer = wire.post(
-            _url(sender),
-            {
-                "Authorization": f"Bearer {sender.access_token}",
-                "Content-Type": "application/json",
-                "User-Agent": "whatsapp-gateway",
-            },
-            _body(message),
-            deadline,
-            before_bytes,
-        )
+        answer = _post(sender, _body(message), deadline, before_bytes)
         receipt = _receipt(answer.body) if answer.status in _SUCCESS else None
         if receipt is None:
             raise judge(answer.status, answer.headers, answer.body)
         return receipt
+
+
+def _post(
+    sender: Sender, body: bytes, deadline: float, before_bytes: Callable[[], None] | None
+) -> wire.Answer:
+    headers = {
+        "Authorization": f"Bearer {sender.access_token}",
+        "Content-Type": "application/json",
+        "User-Agent": "whatsapp-gateway",
+    }
+    try:
+        return wire.post(_url(sender), headers, body, deadline, before_bytes)
+    except wire.WireError as failure:
+        error = unanswered(failure)
+    # Raised out here, as in wire: no context drags the token or the body along.
+    raise error
 
 
 def _url(sender: Sender) -> str:

@@ -6,17 +6,15 @@ passed on.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
 import orjson
 
-from core import clock
 from workers.providers.provider import Backoff, ProviderError, Way
+from workers.retry_after import retry_after_ms
+from workers.wire import WireError
 
-LONGEST_RETRY_AFTER_MS = 3_600_000
 TOO_MANY_REQUESTS = 429
 _SECONDS_DIGITS = 9
 _LARGEST_CODE = 2**31 - 1
@@ -86,6 +84,15 @@ def of_code(code: int, subcode: int | None = None) -> ProviderError:
     return _BY_CODE.get(code, UNKNOWN_CODE)(code=code)
 
 
+def unanswered(failure: WireError) -> ProviderError:
+    """What it means for the message that there was no answer."""
+    if failure.written:
+        return ProviderError(str(failure), maybe_sent=True, way=Way.BROKEN)
+    if failure.unusable:
+        return ProviderError("the instance's address or token cannot be used", pause=True)
+    return ProviderError("WhatsApp could not be reached", way=Way.BROKEN)
+
+
 def judge(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
     """What an answer without a receipt means for the message.
 
@@ -105,34 +112,6 @@ def judge(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError
         error.way = Way.WORKS
     error.retry_after_ms = retry_after_ms(headers.get("Retry-After"))
     return error
-
-
-def retry_after_ms(value: str | None) -> int | None:
-    """Read `Retry-After` (RFC 9110, 10.2.3), seconds or a date, as 0 to 3,600,000 ms from now.
-
-    None when it is absent or unreadable. Bounded, so that no answer can silence a number for days.
-    """
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        # A cut-off giant number is still beyond the bound.
-        wait = int(text[:_SECONDS_DIGITS]) * 1_000
-    else:
-        date = _date_ms(text)
-        if date is None:
-            return None
-        wait = date - clock.now_ms()
-    return min(max(wait, 0), LONGEST_RETRY_AFTER_MS)
-
-
-def _date_ms(text: str) -> int | None:
-    """One of HTTP's three date formats, in epoch ms."""
-    try:
-        date = parsedate_to_datetime(text)
-        # The asctime format names no zone, and HTTP's dates are always UTC.
-        aware = date if date.tzinfo else date.replace(tzinfo=UTC)
-        return int(aware.timestamp() * 1_000)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _codes(body: bytes) -> tuple[int | None, int | None]:

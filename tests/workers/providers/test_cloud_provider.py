@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from core import clock
-from workers.providers import PROVIDERS, Backoff, ProviderError, Receipt, Sender, TextMessage, wire
+from workers import wire
+from workers.providers import PROVIDERS, Backoff, ProviderError, Receipt, Sender, TextMessage
 
 TOKEN = "EAAG-my-token"
 PHONE = "+966500000001"
