@@ -75,6 +75,11 @@ class Forward(Model):
         """Whether nothing more is to be done unless somebody says so."""
         return self.finished_at_ms is not None
 
+    @property
+    def to_be_done(self) -> bool:
+        """Whether its step is to be done now; whatever it waits for, its end says so here."""
+        return self.state == ForwardState.WAITING and self.waiting_for is None
+
     @classmethod
     def load(cls, forward_id: str) -> Self | None:
         """The one with this id, as it stands in the database."""

@@ -34,7 +34,7 @@ def keep(
     instance_id: str,
     conversation_key: str,
     turn: int,
-) -> str:
+) -> str | None:
     """Store news for a destination, in the caller's transaction.
 
     Args:
@@ -47,7 +47,7 @@ def keep(
         turn: its place in it.
 
     Returns:
-        The id, with which `deliver` is to be woken after the commit.
+        The id to wake after the commit; None when it waits for a seat.
     """
     now = clock.now_ms()
     forward_id = new_id("fwd")
@@ -68,7 +68,7 @@ def keep(
         received_at_ms=now,
         expires_at_ms=now + VALIDITY_MS,
     ).execute()
-    return forward_id
+    return forward_id if seated else None
 
 
 def turn_now() -> int:
@@ -150,7 +150,7 @@ def claim_due() -> list[Forward]:
     )
     due = list(query.for_update(skip_locked=True) if is_postgres() else query)
     woken, seatless = _seated(due)
-    _push(woken, now + RESCUE_MS, seated=True)
+    _push(woken, now + RESCUE_MS, seated=True, waiting_for=None)
     _push(seatless, now + _SEAT_LOOK_MS, waiting_for=WaitingFor.SEAT.value)
     return woken
 

@@ -90,7 +90,7 @@ def store(
     Returns:
         The ids for `begin`, once the transaction is kept.
     """
-    return [
+    kept = [
         lanes.keep(
             each,
             news,
@@ -103,6 +103,7 @@ def store(
         for each in destinations
         if news.value in each.events
     ]
+    return [each for each in kept if each is not None]
 
 
 def destinations_of(instance_id: str) -> list[Destination]:
@@ -128,7 +129,7 @@ def deliver(forward_id: str) -> None:
     """Tell a destination one thing, if it is its turn, and hand on."""
     try:
         forward = Forward.load(forward_id)
-        if forward is not None and forward.state == ForwardState.WAITING:
+        if forward is not None and forward.to_be_done:
             _step(forward)
     except DatabaseUnavailable as failure:
         _log.warning("forward %s: %s; the sweep begins again", forward_id, failure)
@@ -165,10 +166,11 @@ def _step(forward: Forward) -> None:
         _give_up(forward, f"its delivery was begun {_MAX_RESCUES} times and never ended")
     elif lanes.held_back(forward):
         _wait_for_turn(forward)
-        return
     else:
         _in_a_place(forward)
-    begin(lanes.hand_on(forward))
+    # Whoever got its seat while the destination is away would only find that out, too.
+    if forward.waiting_for not in {WaitingFor.OUTAGE, WaitingFor.SWITCH}:
+        begin(lanes.hand_on(forward))
 
 
 def _wait_for_turn(forward: Forward) -> None:
