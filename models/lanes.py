@@ -19,6 +19,7 @@ from models.inbound_item import InboundItem, ItemState
 
 SEATS = 8
 _BATCH = 200
+_LANES_AT_ONCE = 8
 _SEAT_LOOK_MS = 15_000
 
 _UNFINISHED = Forward.finished_at_ms.is_null()
@@ -115,17 +116,22 @@ def hand_on(forward: Forward) -> list[str]:
 
 @transaction
 def wake_conversation(conversation_key: str) -> list[str]:
-    """An item of a conversation was taken in: seat what may have waited for that."""
+    """An item of a conversation was taken in: seat what may have waited for that.
+
+    The first of each lane alone: all others wait for that one.
+    """
     waiting = (
-        Forward.select(Forward.id)
+        Forward.select(Forward.id, Forward.destination_id)
         .where(
             _UNFINISHED,
             Forward.conversation_key == conversation_key,
             Forward.waiting_for == WaitingFor.TURN.value,
         )
         .order_by(Forward.turn, Forward.seq)
+        .limit(_LANES_AT_ONCE)
     )
-    ids = [each.id for each in waiting]
+    firsts = {each.destination_id: each.id for each in reversed(list(waiting))}
+    ids = list(firsts.values())
     if ids:
         _take_seats(ids)
     return ids
