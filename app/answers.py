@@ -25,8 +25,9 @@ def add_error_handlers(app: falcon.App[Any, Any]) -> None:
 
 
 def _refused(
-    _req: falcon.Request, resp: falcon.Response, refused: Refused, _params: dict[str, Any]
+    req: falcon.Request, resp: falcon.Response, refused: Refused, _params: dict[str, Any]
 ) -> None:
+    req.context.refused = refused  # for app.capture: it knows the reason, the answer does not
     resp.status = refused.code.status
     resp.media = refusal(refused.code)
     if refused.details:

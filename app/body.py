@@ -28,6 +28,7 @@ def read_body(req: falcon.Request, at_most: int = WEBHOOK_BYTES) -> bytes:
     body: bytes = req.bounded_stream.read(at_most + 1)
     if len(body) > at_most:
         raise Refused(ErrorCode.PAYLOAD_TOO_LARGE)
+    req.context.body = body  # for app.capture, which sees requests only after their answer
     return body
 
 

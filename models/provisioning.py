@@ -17,10 +17,10 @@ from models.account import Account
 from models.database import locked, transaction
 from models.destination import TOLD, Destination, Kind, News, Route
 from models.event import Event, Waiting
-from models.forward import WaitingFor
+from models.forward import Forward, WaitingFor
 from models.instance import Instance
 from models.integration import Integration
-from models.secret import Secret
+from models.secret import Secret, new_secret
 
 Row = TypeVar("Row", Account, Instance, Integration)
 
@@ -126,6 +126,18 @@ def change_integration(integration_id: str, columns: dict[str, Any]) -> Integrat
 
 
 @transaction
+def change_call_template(integration_id: str, event_type: str, **changes: Any) -> Integration:
+    """Change one call event's template of an integration: `enabled`, `text`, or both.
+
+    Raises:
+        UsageError: there is no such integration.
+    """
+    templates = _hold(Integration, integration_id).call_templates
+    changed = templates | {event_type: templates.get(event_type, {}) | changes}
+    return change_integration(integration_id, {"call_templates": changed})
+
+
+@transaction
 def set_destination(
     integration_id: str,
     kind: Kind,
@@ -134,6 +146,7 @@ def set_destination(
     routes: Sequence[Route] = (),
     events: Sequence[News] | None = None,
     secret: str | None = None,
+    first_secret: str | None = None,
 ) -> Destination:
     """Where an integration's news go; one that it has of this kind is replaced, and keeps its id.
 
@@ -144,6 +157,7 @@ def set_destination(
         routes: for agents' chat: which DID stands for which of the account's numbers.
         events: what it is told; None for all that its kind can be.
         secret: what a webhook is signed with; None keeps the one it has.
+        first_secret: what it is signed with if it has none; None makes one.
 
     Raises:
         UsageError: there is no such integration, its account has no such instance, or a DID stands
@@ -157,24 +171,34 @@ def set_destination(
     known = Destination.get_or_none(
         Destination.integration == integration, Destination.kind == kind.value
     )
+    secret = secret or (known.secret if known else None)
+    if kind is Kind.WEBHOOK:
+        secret = secret or first_secret or new_secret()
     columns = {
         "url": url,
         "routes": [asdict(route) for route in routes],
         "events": [each.value for each in (events or TOLD[kind])],
-        "secret": secret or (known.secret if known else None),
+        "secret": secret,
     }
     if known is None:
-        return Destination.create(
-            id=new_id("dst"),
-            account=integration.account_id,
-            integration=integration,
-            kind=kind.value,
-            created_at_ms=clock.now_ms(),
-            **columns,
-        )
+        fixed = {"account": integration.account_id, "integration": integration, "kind": kind.value}
+        own = {"id": new_id("dst"), "created_at_ms": clock.now_ms()}
+        return Destination.create(**own, **fixed, **columns)
     Destination.update(**columns).where(Destination.id == known.id).execute()
     lanes.release(known.id, WaitingFor.RETRY)
     return Destination.get_by_id(known.id)
+
+
+def find_destination(destination_id: str) -> Destination:
+    """The destination with this id.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found: Destination | None = Destination.get_or_none(Destination.id == destination_id)
+    if found is None:
+        raise UsageError(f"There is no destination {_shown(destination_id)}.")
+    return found
 
 
 @transaction
@@ -184,7 +208,7 @@ def switch_destination(destination_id: str, *, enabled: bool) -> None:
     Raises:
         UsageError: there is no such destination.
     """
-    _find_destination(destination_id)
+    find_destination(destination_id)
     Destination.update(enabled=enabled).where(Destination.id == destination_id).execute()
     if enabled:
         lanes.release(destination_id, WaitingFor.SWITCH)
@@ -197,7 +221,7 @@ def remove_destination(destination_id: str) -> None:
     Raises:
         UsageError: there is no such destination.
     """
-    _find_destination(destination_id)
+    find_destination(destination_id)
     Destination.delete().where(Destination.id == destination_id).execute()
 
 
@@ -264,6 +288,35 @@ def requeue(event_ids: Sequence[str], *, even_if_uncertain: bool, due_at_once: b
         Event.update(due_at_ms=clock.now_ms()).where(Event.id.in_(event_ids)).execute()
 
 
+@transaction
+def requeue_news(forward_ids: Sequence[str]) -> None:
+    """Begin news for destinations anew that failed: all of it, or none; the sweep finds it.
+
+    Raises:
+        UsageError: it is not there, did not fail, or its destination is gone; the words say which.
+    """
+    for forward_id in forward_ids:
+        forward = Forward.load(forward_id)
+        if forward is None:
+            raise UsageError(f"There is no news {_shown(forward_id)}.")
+        find_destination(forward.destination_id)
+        if not forward.revive():
+            raise UsageError(f"News {forward_id} is {forward.state}; only failed ones begin anew.")
+
+
+def requeue_failed_news(destination_id: str | None) -> int:
+    """Begin anew all news that failed and whose destination is still there; returns how many.
+
+    Args:
+        destination_id: only what is for this one.
+    """
+    last_seq, count = 0, 0
+    while batch := Forward.revive_failed(last_seq, destination_id):
+        last_seq, revived = batch
+        count += revived
+    return count
+
+
 def _see_that_it_may_go_again(event: Event, *, even_if_uncertain: bool) -> None:
     if event.event_type not in _SENDING:
         raise UsageError(f"Event {event.id} is of a type that sends nothing.")
@@ -291,11 +344,6 @@ def _instance_of(account_id: str, instance_id: str) -> Instance:
     if instance.account_id != account_id:
         raise UsageError(f"Instance {instance_id} belongs to another account than {account_id}.")
     return instance
-
-
-def _find_destination(destination_id: str) -> None:
-    if Destination.get_or_none(Destination.id == destination_id) is None:
-        raise UsageError(f"There is no destination {_shown(destination_id)}.")
 
 
 def _shown(row_id: str) -> str:

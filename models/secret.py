@@ -13,6 +13,11 @@ from models.integration import Integration
 _RANDOM_BYTES = 32
 
 
+def new_secret() -> str:
+    """A secret that nobody can guess, known for one by its first letters."""
+    return "whsec_" + secrets.token_urlsafe(_RANDOM_BYTES)
+
+
 class Secret(Model):
     """A webhook secret; without an end it is the current one."""
 
@@ -40,6 +45,6 @@ class Secret(Model):
             cls.expires_at_ms.is_null() | (cls.expires_at_ms > now + grace_ms),
         ).execute()
         cls.delete().where(cls.integration == integration_id, cls.expires_at_ms <= now).execute()
-        secret = "whsec_" + secrets.token_urlsafe(_RANDOM_BYTES)
+        secret = new_secret()
         cls.create(id=new_id("sec"), integration=integration_id, sealed=secret, created_at_ms=now)
         return secret

@@ -15,7 +15,10 @@ from app.cli.session import settings_of, words_of
 from core import clock
 from core.config import Settings
 from core.errors import GatewayError, UsageError
+from models.breaker import Breaker
 from models.database import database, is_postgres, open_database
+from models.destination import Destination
+from models.forward import Forward, ForwardState
 from models.keys import unlock
 from models.migrate import check_migrated
 
@@ -23,6 +26,7 @@ _CLOCKS_APART_MS = 2_000
 _LEAST_FREE_BYTES = 512 * 1024 * 1024
 _BROKER_TIMEOUT_S = 2.0
 _MIB = 1024 * 1024
+_DAY_MS = 24 * 60 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         return
     open_database(settings)
     try:
-        for check in (_reach, _migration, _keys, _clock):
+        for check in (_reach, _migration, _keys, _clock, _destinations):
             finding = _try(check, settings)
             yield finding
             if finding.verdict == "wrong" and check in (_reach, _migration):
@@ -140,6 +144,29 @@ def _clock(_settings: Settings) -> Finding:
             "Let both follow a time server (timedatectl set-ntp true).",
         )
     return Finding("clock", "ok", f"{apart_ms} ms apart from the database's")
+
+
+def _destinations(_settings: Settings) -> Finding:
+    told = [each.id for each in Destination.select(Destination.id).where(Destination.enabled)]
+    broken = Breaker.select(Breaker.way_id).where(Breaker.open_until_ms.is_null(False))
+    away = sorted({each.way_id for each in broken} & set(told))
+    failed = (
+        Forward.select()
+        .where(
+            Forward.state == ForwardState.FAILED.value,
+            Forward.finished_at_ms > clock.now_ms() - _DAY_MS,
+        )
+        .count()
+    )
+    if not away and not failed:
+        return Finding("destinations", "ok", f"{len(told)}, and none is known to fail")
+    found = [f"{each} takes nothing" for each in away]
+    fixes = [f"gateway destination test {each}" for each in away]
+    if failed:
+        found.append(f"{failed} pieces of news failed in the last day")
+        fixes += ["gateway forward list --state failed", "gateway forward requeue --failed"]
+    verdict = "wrong" if away else "hint"
+    return Finding("destinations", verdict, "; ".join(found), "Run: " + ", then: ".join(fixes))
 
 
 def _broker(settings: Settings) -> Finding:

@@ -46,6 +46,7 @@ class Commands:
     def __init__(self, parser: Parser, name: str) -> None:
         self._level = parser.add_subparsers(dest=name, metavar="COMMAND", required=True)
         parser.commands = self._level.choices
+        self._nouns: dict[str, Commands] = {}
 
     def single(self, name: str, run: Run, words: str, more: str = "") -> Parser:
         """A command that does something; gives its parser for the arguments."""
@@ -60,7 +61,12 @@ class Commands:
         parser = self._level.add_parser(
             name, help=words, description=_sentence(words), parents=[_everywhere()]
         )
-        return Commands(parser, "verb")
+        self._nouns[name] = Commands(parser, "verb")
+        return self._nouns[name]
+
+    def verbs_of(self, name: str) -> "Commands":
+        """The commands of a noun that another module has declared before."""
+        return self._nouns[name]
 
 
 def read(arguments: list[str]) -> argparse.Namespace:
@@ -100,9 +106,12 @@ def _build() -> Parser:
     from app.cli import (
         account,
         backup,
+        destination,
         development,
         doctor,
         event,
+        forward,
+        inspect,
         instance,
         integration,
         keys,
@@ -121,8 +130,9 @@ def _build() -> Parser:
     )
     parser.set_defaults(json=False, data_dir=None)
     commands = Commands(parser, "command")
-    for module in (running, account, instance, integration, suppression, pause, event, security,
-                   keys, backup, settings, doctor, development):  # fmt: skip
+    for module in (running, account, instance, integration, inspect, destination, suppression,
+                   pause, event, forward, security, keys, backup, settings, doctor,
+                   development):  # fmt: skip
         module.add_to(commands)
     return parser
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, NoReturn
 
 import models
+from app.capture import Recorder
 from app.cli import demo
 from app.cli.opening import open_patiently
 from app.cli.session import saying_which
@@ -25,6 +26,7 @@ from core.loglines import words
 from models import patience
 from models.migrate import migrate as migrate_database
 from workers import broker as brokers
+from workers import media_link
 from workers import outbound  # noqa: F401 (declares the actors)
 from workers.crew import Crew
 from workers.stage import Seats
@@ -179,16 +181,24 @@ def _open(
     Seats.per_account = settings.account_seats
     Outside.private = settings.private_networks
     Outside.hosts = frozenset(settings.sandbox_hosts)
+    media_link.Door.url = _public_url(settings)
     return brokers.connect(settings, working=working)
+
+
+def _public_url(settings: Settings) -> str | None:
+    # On one's own machine a link works without any address to be set.
+    local = settings.port and not settings.production
+    return settings.public_url or (f"http://{_LOOPBACK}:{settings.port}" if local else None)
 
 
 def _door(stack: ExitStack, settings: Settings) -> Any:
     client = brokers.redis_client(settings) if settings.redis_url else None
     watch, keeper = Watch(settings.failures_before_slowdown), Keeper(settings)
-    for each in (watch, keeper):
+    recorder = Recorder(settings.trusted_proxies)
+    for each in (watch, keeper, recorder):
         stack.callback(each.stop)
         each.start()
-    return create_app(settings, watch, keeper, client)
+    return create_app(settings, watch, keeper, client, recorder)
 
 
 def _require_servers(settings: Settings, command: str) -> None:

@@ -11,6 +11,7 @@ from core import phone
 
 _MOST_ITEMS = 500
 _LONGEST_ITEM = 200
+_LONGEST_URL = 2_000
 _MAPPED_BITS = 96
 
 
@@ -54,6 +55,36 @@ def url(text: str) -> str:
     if parts.query or parts.fragment or parts.username is not None:
         raise wanted
     return text.rstrip("/")
+
+
+def destination_url(text: str) -> str:
+    """Where a destination listens: a URL that may have a path and a query, as 3CX's do."""
+    wanted = Wrong("a URL such as https://pbx.example/sms/…, without a user and a fragment")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise wanted from None
+    plain = text.isascii() and text.isprintable() and not set(text) & set(' \\"<>')
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0 or not plain:
+        raise wanted
+    if "#" in text or "@" in parts.netloc or len(text) > _LONGEST_URL:
+        raise wanted
+    return text
+
+
+def route(text: str) -> tuple[str, str | None, str | None]:
+    """A DID, the instance that it stands for (None: the integration's own), and its queue."""
+    did, equals, where = text.partition("=")
+    instance, slash, queue = where.partition("/")
+    try:
+        number = own_number(did)
+    except Wrong:
+        number = ""
+    named = [each for each, is_given in ((instance, equals), (queue, slash)) if is_given]
+    if not number or not all(re.fullmatch(r"[0-9A-Za-z_-]{1,40}", each) for each in named):
+        raise Wrong("a DID such as +966112345678, with =INSTANCE or =INSTANCE/QUEUE behind it")
+    return number, instance or None, queue or None
 
 
 def graph_version(text: str) -> str:

@@ -28,7 +28,10 @@ STATEMENTS = (
     """CREATE INDEX forward_waiting ON forward (destination_id, waiting_for, turn, seq)
         WHERE NOT seated AND finished_at_ms IS NULL""",
     "CREATE INDEX forward_source ON forward (source_id)",
+    """CREATE INDEX forward_lines ON forward (conversation_key, received_at_ms)
+        WHERE kind IN ('reply.not_sent', 'message.automatic_sent')""",
     "CREATE INDEX forward_destination ON forward (destination_id, seq)",
+    "CREATE INDEX forward_failed ON forward (seq) WHERE state = 'failed'",
     """CREATE TABLE cooldown (
         integration_id TEXT NOT NULL, event_type TEXT NOT NULL, address_hash TEXT NOT NULL,
         event_id TEXT NOT NULL, until_ms BIGINT NOT NULL,
@@ -37,7 +40,8 @@ STATEMENTS = (
     "CREATE INDEX cooldown_until ON cooldown (until_ms)",
     """CREATE TABLE capture (
         {auto_id}, integration_id TEXT NOT NULL, at_ms BIGINT NOT NULL, door TEXT NOT NULL,
-        status INTEGER NOT NULL, error TEXT, address TEXT NOT NULL, request {blob} NOT NULL)""",
+        status INTEGER NOT NULL, error TEXT, reason TEXT, proven BOOLEAN NOT NULL,
+        address TEXT NOT NULL, request {blob} NOT NULL)""",
     "CREATE INDEX capture_integration ON capture (integration_id, id)",
     "ALTER TABLE integration ADD COLUMN language TEXT NOT NULL DEFAULT 'en'",
     "ALTER TABLE integration ADD COLUMN call_templates TEXT NOT NULL DEFAULT '{{}}'",

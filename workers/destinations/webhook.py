@@ -8,7 +8,7 @@ import orjson
 from core import clock
 from core.signing import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from workers import wire
-from workers.destinations.destination import Target, Telling, judge, unanswered
+from workers.destinations.destination import DestinationError, Target, Telling, judge, unanswered
 
 _HEADERS = {"Content-Type": "application/json", "User-Agent": "whatsapp-gateway"}
 
@@ -28,8 +28,10 @@ class SignedWebhook:
         Raises:
             DestinationError: it was not taken.
         """
+        if not target.secret:
+            raise DestinationError("it has no secret to sign with", broken=True)
         body = orjson.dumps(_event(target, telling))
-        headers = _HEADERS | _proof(target.secret or "", body)
+        headers = _HEADERS | _proof(target.secret, body)
         try:
             answer = wire.post(target.url, headers, body, deadline, before_bytes, guarded=True)
         except wire.WireError as failure:
