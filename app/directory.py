@@ -56,6 +56,7 @@ class KnownIntegration:
     module_enabled: bool
     own_numbers: frozenset[str] = field(repr=False)
     routes: tuple[Route, ...] = ()
+    language: str = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +208,7 @@ def _load_integration(integration_id: str) -> KnownIntegration | None:
         module_enabled=row.account.module_enabled,
         own_numbers=_own_numbers(row.account.id),
         routes=_routes(integration_id),
+        language=row.language,
     )
 
 

@@ -1,19 +1,20 @@
-"""Never more than 60 requests in any 60 s per integration: exact, and shared through Redis.
+"""Never more than so many requests in any 60 s per integration: exact, and shared through Redis.
 
-The last 60 admissions are kept; one more is admitted when the oldest of them is over 60 s ago.
+Each door counts its own: a busy queue's calls must not starve the chat. Of a limit of 60, the last
+60 admissions are kept; one more is admitted when the oldest of them is over 60 s ago.
 """
 
 import logging
 import threading
 from collections import OrderedDict, deque
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
 import redis
 
 from core import clock
 from core.errors import ErrorCode, Refused
 
-LIMIT = 60
 WINDOW_MS = 60_000
 
 _KEPT_AT_MOST = 50_000
@@ -38,6 +39,31 @@ return 0
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How much of a door an integration may use.
+
+    Args:
+        door: its name, as callers see it.
+        limit: requests in any 60 s.
+        refusal: the code of what comes too fast.
+    """
+
+    door: str
+    limit: int
+    refusal: ErrorCode
+
+
+QUOTAS = {
+    each.door: each
+    for each in (
+        Quota("webhook", 60, ErrorCode.WEBHOOK_RATE_LIMITED),
+        Quota("sms", 300, ErrorCode.RATE_LIMITED),
+        Quota("lookup", 600, ErrorCode.RATE_LIMITED),
+    )
+}
+
+
 class Meter(Protocol):
     """Something that knows how long a name has to wait."""
 
@@ -49,7 +75,7 @@ class Meter(Protocol):
 class MemoryMeter:
     """For one process."""
 
-    def __init__(self, limit: int = LIMIT, window_ms: int = WINDOW_MS) -> None:
+    def __init__(self, limit: int, window_ms: int = WINDOW_MS) -> None:
         self._limit, self._window_ms = limit, window_ms
         self._lock = threading.Lock()
         self._admitted: OrderedDict[str, deque[float]] = OrderedDict()
@@ -71,7 +97,7 @@ class MemoryMeter:
 class SharedMeter:
     """For all processes that share a Redis; while that is away, each counts for itself."""
 
-    def __init__(self, client: redis.Redis, limit: int = LIMIT, window_ms: int = WINDOW_MS) -> None:
+    def __init__(self, client: redis.Redis, limit: int, window_ms: int = WINDOW_MS) -> None:
         self._limit, self._window_ms = limit, window_ms
         self._admit: Any = client.register_script(_ADMIT)
         self._alone = MemoryMeter(limit, window_ms)
@@ -92,28 +118,37 @@ class SharedMeter:
 
 
 class Limiter:
-    """Refuses what comes too fast."""
+    """Refuses what comes too fast at one door."""
 
-    def __init__(self, meter: Meter) -> None:
-        self._meter = meter
+    def __init__(self, quota: Quota, meter: Meter) -> None:
+        self._quota, self._meter = quota, meter
+        # The webhook's Redis keys are as they were when it was the only door.
+        self._prefix = "" if quota.door == "webhook" else f"{quota.door}:"
+
+    @classmethod
+    def at(cls, door: str, client: redis.Redis | None) -> Self:
+        """The limiter of a door, counting in Redis or, without one, in this process."""
+        quota = QUOTAS[door]
+        return cls(quota, SharedMeter(client, quota.limit) if client else MemoryMeter(quota.limit))
 
     def admit(self, integration_id: str) -> None:
         """Count a request of an integration.
 
         Raises:
-            Refused: `webhook_rate_limited`, with Retry-After and the RateLimit fields
+            Refused: the quota's code, with Retry-After and the RateLimit fields
                 (draft-ietf-httpapi-ratelimit-headers).
         """
-        wait_ms = self._meter.wait_ms(integration_id)
+        wait_ms = self._meter.wait_ms(self._prefix + integration_id)
         if wait_ms <= 0:
             return
+        door, limit, window_s = self._quota.door, self._quota.limit, WINDOW_MS // 1000
         wait_s = -(-wait_ms // 1000)
         raise Refused(
-            ErrorCode.WEBHOOK_RATE_LIMITED,
-            details={"limit": LIMIT, "window_seconds": WINDOW_MS // 1000, "retry_after": wait_s},
+            self._quota.refusal,
+            details={"limit": limit, "window_seconds": window_s, "retry_after": wait_s},
             headers={
                 "Retry-After": str(wait_s),
-                "RateLimit-Policy": f'"webhook";q={LIMIT};w={WINDOW_MS // 1000}',
-                "RateLimit": f'"webhook";r=0;t={wait_s}',
+                "RateLimit-Policy": f'"{door}";q={limit};w={window_s}',
+                "RateLimit": f'"{door}";r=0;t={wait_s}',
             },
         )

@@ -6,7 +6,10 @@ import falcon
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
+from app import LOOKUP, MEDIA, SMS, SMS_WITH_KEY
 from core.errors import ErrorCode
+from schemas.lookup import LookupAnswer, LookupQuestion
+from schemas.sms import SmsPayload, SmsTaken
 from schemas.threecx import Accepted, EventStatus, Refusal, WebhookPayload
 
 _AT_THE_DOOR = (
@@ -20,6 +23,22 @@ _AT_THE_DOOR = (
     ErrorCode.WEBHOOK_RATE_LIMITED,
     ErrorCode.SERVICE_UNAVAILABLE,
 )
+_AT_EVERY_DOOR_OF_3CX = (
+    ErrorCode.INVALID_JSON,
+    ErrorCode.INVALID_3CX_WEBHOOK,
+    ErrorCode.MODULE_NOT_ENABLED,
+    ErrorCode.REQUEST_TIMEOUT,
+    ErrorCode.PAYLOAD_TOO_LARGE,
+    ErrorCode.RATE_LIMITED,
+    ErrorCode.SERVICE_UNAVAILABLE,
+)
+_AT_AGENTS_CHAT = (
+    *_AT_EVERY_DOOR_OF_3CX,
+    ErrorCode.UNKNOWN_DID,
+    ErrorCode.MISSING_PHONE,
+    ErrorCode.MISSING_MESSAGE_TEXT,
+    ErrorCode.TOO_MANY_FILES,
+)
 _BY_THE_WORKERS = (
     ErrorCode.MISSING_PHONE,
     ErrorCode.MISSING_MESSAGE_TEXT,
@@ -31,6 +50,7 @@ _BY_THE_WORKERS = (
     ErrorCode.CONVERSATION_WINDOW_CLOSED,
     ErrorCode.POLICY_VIOLATION,
     ErrorCode.DAILY_MESSAGE_LIMIT_EXCEEDED,
+    ErrorCode.MEDIA_NOT_ACCEPTED,
     ErrorCode.SENDING_THROTTLED,
     ErrorCode.GATEWAY_SEND_FAILED,
 )
@@ -38,12 +58,29 @@ _BY_THE_WORKERS = (
 # Which headers go with a refusal. A refusal of the workers has none, so none is required.
 _HEADERS = {
     ErrorCode.WEBHOOK_RATE_LIMITED: ("Retry-After", "RateLimit-Policy", "RateLimit"),
+    ErrorCode.RATE_LIMITED: ("Retry-After", "RateLimit-Policy", "RateLimit"),
     ErrorCode.SERVICE_UNAVAILABLE: ("Retry-After",),
+    ErrorCode.MEDIA_UNAVAILABLE: ("Retry-After",),
 }
 _WORDS = {
     "Retry-After": {"description": "Seconds", "schema": {"type": "integer"}},
     "RateLimit-Policy": {"description": "The quota and its window", "schema": {"type": "string"}},
     "RateLimit": {"description": "What is left, and until when", "schema": {"type": "string"}},
+}
+
+
+_KEY_IN_PATH = {
+    "in": "path",
+    "name": "key",
+    "description": "The secret, where the header gets lost",
+    "required": True,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+}
+_KEY_IN_QUERY = {
+    "in": "query",
+    "name": "key",
+    "description": "The secret, where it stands in neither header nor path",
+    "schema": {"type": "string"},
 }
 
 
@@ -75,11 +112,16 @@ def document(public_url: str) -> dict[str, Any]:
     spec.components.security_scheme(
         "secret", {"type": "apiKey", "in": "header", "name": "X-WhatsApp-Gateway-3CX-Secret"}
     )
+    spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})
     spec.path("/integrations/3cx/webhook/{integration_id}", operations={"post": _webhook()})
     spec.path(
         "/integrations/3cx/webhook/{integration_id}/events/{event_id}",
         operations={"get": _status()},
     )
+    spec.path(MEDIA, operations={"get": _media()})
+    spec.path(SMS, operations={"post": _sms("postSms")})
+    spec.path(SMS_WITH_KEY, operations={"post": _sms("postSmsWithKey", _KEY_IN_PATH)})
+    spec.path(LOOKUP, operations={"post": _lookup()})
     spec.path("/healthz", operations={"get": _health("The process lives")})
     spec.path("/readyz", operations={"get": _health("Webhooks are kept", 503)})
     return spec.to_dict()
@@ -125,6 +167,43 @@ def _status() -> dict[str, Any]:
             ErrorCode.REQUEST_TIMEOUT,
             ErrorCode.SERVICE_UNAVAILABLE,
         ),
+    }
+
+
+def _media() -> dict[str, Any]:
+    token = {"type": "string", "pattern": "^[0-9a-z]{26}[0-9A-Za-z_-]{16}$"}
+    file = {"schema": {"type": "string", "format": "binary"}}
+    refused = (ErrorCode.NOT_FOUND, ErrorCode.MEDIA_GONE, ErrorCode.MEDIA_UNAVAILABLE)
+    return {
+        "operationId": "getMedia",
+        "summary": "A customer's file, by the signed link that agents get; for seven days",
+        "parameters": [{"in": "path", "name": "token", "required": True, "schema": token}],
+        "responses": {"200": {"description": "The file", "content": {"*/*": file}}}
+        | _refusals(*refused, ErrorCode.REQUEST_TIMEOUT, ErrorCode.SERVICE_UNAVAILABLE),
+    }
+
+
+def _sms(name: str, *more: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "operationId": name,
+        "summary": "A message that an agent wrote in 3CX's chat (Generic SMS)",
+        "security": [{"key": []}, {}],
+        "parameters": [_path("integration_id", "int"), *more, _KEY_IN_QUERY],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": SmsPayload}}},
+        "responses": {"200": _answer("Kept", SmsTaken)} | _refusals(*_AT_AGENTS_CHAT),
+    }
+
+
+def _lookup() -> dict[str, Any]:
+    asked = {"application/json": {"schema": LookupQuestion}}
+    return {
+        "operationId": "lookUpContact",
+        "summary": "Who has this number, for 3CX's CRM template",
+        "security": [{"secret": []}],
+        "parameters": [_path("integration_id", "int")],
+        "requestBody": {"required": True, "content": asked},
+        "responses": {"200": _answer("The customer, or nobody", LookupAnswer)}
+        | _refusals(*_AT_EVERY_DOOR_OF_3CX),
     }
 
 

@@ -15,7 +15,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
 
 from app.answers import refusal
@@ -31,6 +31,7 @@ _DRAIN_LOOP_S = 0.05
 
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+RECIPIENT = "gateway.recipient"  # in the WSGI environment: a `Recipient`
 
 
 class _RequestTimeout(Error):  # type: ignore[misc]
@@ -70,10 +71,60 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("a length or an address that is none") from None
 
 
+class Recipient:
+    """Who waits for an answer, as the application sees them in the environment, under RECIPIENT."""
+
+    def __init__(self, channel: "_Channel") -> None:
+        self._channel = channel
+        self.when_done: Callable[[bool], None] | None = None
+        """Called in the thread of the request when all is over: was a success written to them?"""
+
+    @property
+    def has_gone(self) -> bool:
+        """Whether they have closed the connection, or their side of it."""
+        try:
+            return bool(self._channel.socket.recv(1, socket.MSG_PEEK) == b"")
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+
+class _Task(WSGITask):  # type: ignore[misc]
+    """A request whose application may ask what became of its answer."""
+
+    _recipient: Recipient | None = None
+    _is_heard = _is_written = False
+
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        self._recipient = environ[RECIPIENT] = Recipient(self.channel)
+        return environ
+
+    def service(self) -> None:
+        try:
+            super().service()
+        finally:
+            if self._recipient is not None and self._recipient.when_done is not None:
+                self._recipient.when_done(self._is_written)
+
+    def build_response_header(self) -> bytes:
+        if self._recipient is not None and self._recipient.when_done is not None:
+            # The system takes the first bytes for somebody who has gone, too.
+            self._is_heard = self.status.startswith("2") and not self._recipient.has_gone
+        return bytes(super().build_response_header())
+
+    def finish(self) -> None:
+        super().finish()
+        if self._is_heard:
+            self._is_written = self.channel.has_sent_all
+
+
 class _Channel(HTTPChannel):  # type: ignore[misc]
     """A connection that knows since when its request has been coming in."""
 
     parser_class = _Parser
+    task_class = _Task
     error_task_class = _Refusal
     request: Any
     began_at: float | None = None
@@ -97,6 +148,12 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self.requests.append(late)
             if len(self.requests) == 1:
                 self.server.add_task(self)
+
+    @property
+    def has_sent_all(self) -> bool:
+        """Whether all that was written is in the hands of the system, and the connection holds."""
+        with self.outbuf_lock:  # a broken one is closed, and emptied, by the thread of the sockets
+            return bool(self.connected and not self.will_close and not self.total_outbufs_len)
 
     @property
     def idle(self) -> bool:

@@ -10,10 +10,18 @@ from core.config import IPNetwork
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Wherever an operator allows private ranges, these stay shut: hosts' metadata services live there.
+# Wherever an operator allows private ranges, these stay shut: hosts' metadata services live there,
+# and the last two carry IPv4 addresses in forms that nobody needs (RFC 4291, 2.5.5.1; RFC 8215).
 _NEVER = tuple(
     ipaddress.ip_network(each)
-    for each in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128", "100.100.100.200/32")
+    for each in (
+        "169.254.0.0/16",
+        "fe80::/10",
+        "fd00:ec2::254/128",
+        "100.100.100.200/32",
+        "::/96",
+        "64:ff9b:1::/48",
+    )
 )
 _WITHIN_IPV6 = (
     (ipaddress.ip_network("64:ff9b::/96"), 0),  # NAT64 (RFC 6052)

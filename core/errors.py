@@ -78,6 +78,26 @@ class ErrorCode(StrEnum):
         "Use the event_id that the webhook answered",
     )
 
+    # What the doors of agents' chat and of the contact lookup check besides.
+    RATE_LIMITED = (
+        "rate_limited",
+        429,
+        "More requests per minute than this door takes from one integration",
+        "Repeat the request after the time in Retry-After",
+    )
+    UNKNOWN_DID = (
+        "unknown_did",
+        422,
+        "The number in from stands for no WhatsApp number of this integration",
+        "Add the DID to the routes of the integration's 3CX destination",
+    )
+    TOO_MANY_FILES = (
+        "too_many_files",
+        422,
+        "The message has more than 10 files",
+        "Send at most 10 files in one message",
+    )
+
     # What the workers find.
     MISSING_PHONE = (
         "missing_phone",
@@ -141,6 +161,13 @@ class ErrorCode(StrEnum):
         "Customer plan limit reached",
         "Request a higher reviewed limit",
     )
+    MEDIA_NOT_ACCEPTED = (
+        "media_not_accepted",
+        422,
+        "A file of the message cannot be sent by WhatsApp, or cannot be fetched from its address",
+        "Use a public address of a JPEG, PNG, WebP, MP4, 3GP, audio, PDF, Office or text "
+        "file within WhatsApp's limits",
+    )
     SENDING_THROTTLED = (
         "sending_throttled",
         429,
@@ -152,6 +179,20 @@ class ErrorCode(StrEnum):
         502,
         "Delivery could not be completed after responsible messaging checks",
         "Retry later or contact support if it continues",
+    )
+
+    # What the link to a customer's file answers.
+    MEDIA_GONE = (
+        "media_gone",
+        410,
+        "WhatsApp does not have this file, or not any more",
+        "Ask the customer to send it again",
+    )
+    MEDIA_UNAVAILABLE = (
+        "media_unavailable",
+        503,
+        "The file cannot be fetched at the moment",
+        "Open the link again in a minute",
     )
 
     # What every door answers.

@@ -53,7 +53,7 @@ class Conversation(Model):
         ).on_conflict(
             conflict_target=[cls.customer, cls.instance],
             update={cls.last_inbound_at_ms: at_ms, cls.last_message_id: message_id},
-            where=cls.last_inbound_at_ms.is_null() | (cls.last_inbound_at_ms < at_ms),
+            where=cls.last_inbound_at_ms.is_null() | (cls.last_inbound_at_ms <= at_ms),
         ).execute()
 
 

@@ -33,7 +33,8 @@ class Cooldown(Model):
             event_type: after conversion: an after-hours missed call is `after_hours`.
             address: the person, as a hash.
             event_id: who wants to send.
-            until_ms: until when it holds, in epoch milliseconds.
+            until_ms: until when it holds, in epoch milliseconds. For what is yet to be sent that is
+                15 minutes after its validity: nobody else gets it while the event is under way.
         """
         mine = cls.event_id == event_id
         claimed: int = (
@@ -57,7 +58,7 @@ class Cooldown(Model):
     @classmethod
     @transaction
     def begins(cls, event_id: str) -> None:
-        """The message goes out now: the 15 minutes begin."""
+        """The message has just gone out: the 15 minutes begin."""
         cls.update(until_ms=clock.now_ms() + COOLDOWN_MS).where(cls.event_id == event_id).execute()
 
     @classmethod
@@ -65,3 +66,9 @@ class Cooldown(Model):
     def give_back(cls, event_id: str) -> None:
         """Nothing went out: the next call may send."""
         cls.delete().where(cls.event_id == event_id).execute()
+
+    @classmethod
+    @transaction
+    def forget_lapsed(cls) -> None:
+        """Delete what holds nobody back any more."""
+        cls.delete().where(cls.until_ms <= clock.now_ms()).execute()

@@ -8,15 +8,18 @@ import peewee
 
 from core import clock
 from core.errors import ErrorCode
-from core.words import EventType, State
+from core.words import CALL_EVENTS, REPLIES, EventType, State
 from models.attempt import Attempt
 from models.base import Model, SealedPayload, opened
+from models.cooldown import Cooldown
 from models.database import locked, transaction
 from models.integration import DEFAULT_VALIDITY_S, Integration
 
 RESCUE_MS = 10_000  # a step that was not heard of for this long is begun again
 UNCERTAIN_HOLD_MS = 30_000  # how long an uncertain event holds back its conversation
 _LONGEST_RESCUE = 5  # rescues come after 10, 20, 40 … 320 s
+_NOT_SENT = frozenset({State.REFUSED, State.UNCERTAIN})
+_AUTOMATIC = CALL_EVENTS | {EventType.OPT_OUT_CONFIRMATION}
 
 
 class Waiting(StrEnum):
@@ -126,9 +129,9 @@ class Event(Model):
         return self._end(old, State.REFUSED, error=code.value, reason=reason)
 
     @transaction
-    def record(self, old: State, reason: str | None = None) -> bool:
-        """End because there is nothing to send."""
-        return self._end(old, State.RECORDED, reason=reason)
+    def record(self, old: State, reason: str | None = None, **also: Any) -> bool:
+        """End because there is nothing to send; `also` are further columns to set."""
+        return self._end(old, State.RECORDED, reason=reason, **also)
 
     @transaction
     def sent(self, old: State) -> bool:
@@ -180,7 +183,7 @@ class Event(Model):
         return int(own.scalar() or DEFAULT_VALIDITY_S) * 1000
 
     def _end(self, old: State, new: State, **also: Any) -> bool:
-        return self._set(
+        ended = self._set(
             old,
             state=new.value,
             finished_at_ms=clock.now_ms(),
@@ -189,8 +192,21 @@ class Event(Model):
             lease_until_ms=None,
             **also,
         )
+        if ended and self.event_type in CALL_EVENTS:
+            self._settle_cooldown(new)
+        return ended
+
+    def _settle_cooldown(self, end: State) -> None:
+        if end == State.UNCERTAIN:
+            return  # its claim stands until somebody knows
+        if end == State.SENT or self.part:
+            Cooldown.begins(self.id)
+        else:
+            Cooldown.give_back(self.id)
 
     def _set(self, old: State, **columns: Any) -> bool:
+        if self._has_to_be_told(old.value, columns.get("state")):
+            columns["untold"] = True
         changed: int = (
             Event.update(**columns).where(Event.id == self.id, Event.state == old.value).execute()
         )
@@ -198,6 +214,22 @@ class Event(Model):
             for name, value in columns.items():
                 setattr(self, name, value)
         return changed == 1
+
+    def _has_to_be_told(self, old: str, new: str | None) -> bool:
+        # What comes back from such an end is told as well; a reply that is simply sent is not.
+        if self._is_reply():
+            return not _NOT_SENT.isdisjoint((old, new))
+        return new == State.SENT and self.event_type in _AUTOMATIC
+
+    def _is_reply(self) -> bool:
+        return self.event_type in REPLIES and self.integration_id is not None
+
+    @transaction
+    def did_not_arrive(self) -> None:
+        """WhatsApp took a reply, and says now that it failed: an agent has to hear of that."""
+        if self._is_reply():
+            Event.update(untold=True).where(Event.id == self.id).execute()
+            self.untold = True
 
     def become(self, other: "Event") -> None:
         """Take over another reading of the same row."""

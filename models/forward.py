@@ -9,8 +9,10 @@ import peewee
 from core import clock
 from models.base import Model, SealedPayload, opened
 from models.database import locked, transaction
+from models.destination import Destination
 
 RESCUE_MS = 10_000
+_BATCH = 200
 # After that a customer's window is shut, and an agent could no longer answer.
 VALIDITY_MS = 24 * 60 * 60 * 1000
 
@@ -91,6 +93,15 @@ class Forward(Model):
         held: Self | None = locked(cls.select().where(cls.id == forward_id)).first()
         return held
 
+    def hold_lease(self, lease_until_ms: int) -> bool:
+        """Hold the row, as `hold`; False when the delivery with this lease is not ours any more."""
+        own = Forward.select(peewee.SQL("1")).where(
+            Forward.id == self.id,
+            Forward.state == ForwardState.DELIVERING.value,
+            Forward.lease_until_ms == lease_until_ms,
+        )
+        return bool(locked(own).tuples())
+
     @transaction
     def begin(self, lease_until_ms: int) -> bool:
         """Move to `delivering`; False when somebody else got there first."""
@@ -130,6 +141,11 @@ class Forward(Model):
         )
 
     @transaction
+    def stumble(self) -> bool:
+        """A step broke down before it began to deliver: the sweep tries it again, a few times."""
+        return self._set(ForwardState.WAITING, rescues=self.rescues + 1)
+
+    @transaction
     def lapse(self) -> bool:
         """The lease ran out: whoever was delivering it is gone, or too late."""
         return self._set(
@@ -155,17 +171,38 @@ class Forward(Model):
     @transaction
     def revive(self) -> bool:
         """Begin anew, by a person's word, what had failed."""
-        now = clock.now_ms()
-        return self._set(
-            ForwardState.FAILED,
-            state=ForwardState.WAITING.value,
-            waiting_for=WaitingFor.SEAT.value,
-            finished_at_ms=None,
-            tries=0,
-            rescues=0,
-            due_at_ms=now,
-            expires_at_ms=now + VALIDITY_MS,
+        return self._set(ForwardState.FAILED, **_anew())
+
+    @classmethod
+    @transaction
+    def revive_failed(cls, after_seq: int, destination_id: str | None) -> tuple[int, int] | None:
+        """Begin a batch anew of what had failed, in its order.
+
+        Args:
+            after_seq: only what was stored after this one.
+            destination_id: only what is for this one; None for all that are still there.
+
+        Returns:
+            The last one's sequence number, and how many began; None when there is no more.
+        """
+        existing = Destination.select(Destination.id)
+        failed = [cls.state == ForwardState.FAILED.value, cls.seq > after_seq]
+        failed.append(
+            cls.destination_id.in_(existing)
+            if destination_id is None
+            else cls.destination_id == destination_id
         )
+        found = [
+            each.seq for each in cls.select(cls.seq).where(*failed).order_by(cls.seq).limit(_BATCH)
+        ]
+        if not found:
+            return None
+        begun: int = (
+            cls.update(**_anew())
+            .where(cls.seq.in_(found), cls.state == ForwardState.FAILED.value)
+            .execute()
+        )
+        return found[-1], begun
 
     def _end(
         self,
@@ -197,3 +234,16 @@ class Forward(Model):
             for name, value in columns.items():
                 setattr(self, name, value)
         return changed == 1
+
+
+def _anew() -> dict[str, Any]:
+    now = clock.now_ms()
+    return {
+        "state": ForwardState.WAITING.value,
+        "waiting_for": WaitingFor.SEAT.value,
+        "finished_at_ms": None,
+        "tries": 0,
+        "rescues": 0,
+        "due_at_ms": now,
+        "expires_at_ms": now + VALIDITY_MS,
+    }

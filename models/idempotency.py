@@ -6,8 +6,10 @@ from typing import Self
 import peewee
 
 from models.base import Model
+from models.database import transaction
 
 KEEP_MS = 7 * 24 * 60 * 60 * 1000  # a repeat within 7 days (webhook contract, Answer)
+UNANSWERED_MS = 60 * 1000  # a repeat of a request of agents' chat whose answer was not written
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,18 @@ class RepeatKeys:
             signature; as many as the request has.
         body_hash: what the body must be equal in.
         strict: the key of the Idempotency-Key header, for which another body is a conflict.
+        life_ms: how long they mark a repeat.
     """
 
     keys: tuple[str, ...]
     body_hash: str
     strict: str | None
+    life_ms: int = KEEP_MS
+
+    @property
+    def are_brief(self) -> bool:
+        """Whether they are forgotten as soon as their request has its answer."""
+        return self.life_ms == UNANSWERED_MS
 
 
 class Idempotency(Model):
@@ -70,8 +79,18 @@ class Idempotency(Model):
                     "repeat_key": key,
                     "body_hash": keys.body_hash,
                     "event_id": event_id,
-                    "expires_at_ms": now_ms + KEEP_MS,
+                    "expires_at_ms": now_ms + keys.life_ms,
                 }
                 for key in keys.keys
             ]
+        ).execute()
+
+    @classmethod
+    @transaction
+    def forget(cls, integration_id: str, keys: RepeatKeys, event_id: str) -> None:
+        """Let go of the keys of this event: what comes with them again is no repeat."""
+        cls.delete().where(
+            cls.integration_id == integration_id,
+            cls.repeat_key.in_(keys.keys),
+            cls.event_id == event_id,
         ).execute()

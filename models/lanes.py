@@ -21,6 +21,7 @@ SEATS = 8
 _BATCH = 200
 _LANES_AT_ONCE = 8
 _SEAT_LOOK_MS = 15_000
+_LONGEST_AWAY_MS = 2 * 60_000
 
 _UNFINISHED = Forward.finished_at_ms.is_null()
 
@@ -102,24 +103,24 @@ def hand_on(forward: Forward) -> list[str]:
     woken = []
     if forward.finished:
         woken = _seat(1, *_lane(forward), waiting_for=(WaitingFor.TURN, WaitingFor.SEAT))
-    free = _free_seats(forward.destination_id)
+    waiting = (
+        Forward.destination_id == forward.destination_id,
+        ~Forward.seated,
+        Forward.waiting_for == WaitingFor.SEAT.value,
+    )
+    somebody = Forward.select(peewee.SQL("1")).where(_UNFINISHED, *waiting).limit(1)
+    free = _free_seats(forward.destination_id) if somebody.tuples() else 0
     if free > 0:
-        woken += _seat(
-            free,
-            Forward.destination_id == forward.destination_id,
-            ~Forward.seated,
-            Forward.waiting_for == WaitingFor.SEAT.value,
-            waiting_for=(WaitingFor.SEAT,),
-        )
+        woken += _seat(free, *waiting, waiting_for=(WaitingFor.SEAT,))
     return woken
 
 
-@transaction
 def wake_conversation(conversation_key: str) -> list[str]:
     """An item of a conversation was taken in: seat what may have waited for that.
 
     The first of each lane alone: all others wait for that one.
     """
+    # Hardly ever does anybody wait, and a look costs less than a transaction.
     waiting = (
         Forward.select(Forward.id, Forward.destination_id)
         .where(
@@ -133,20 +134,25 @@ def wake_conversation(conversation_key: str) -> list[str]:
     firsts = {each.destination_id: each.id for each in reversed(list(waiting))}
     ids = list(firsts.values())
     if ids:
-        _take_seats(ids)
+        transaction(_take_seats)(ids)
     return ids
 
 
 @transaction
-def claim_due() -> list[Forward]:
+def claim_due() -> list[Forward] | None:
     """Take a batch that is due, and push it on by the rescue time.
 
-    Those that hold a seat, or can have one, are returned to be woken; the others wait for a seat.
     Those of a destination that cannot be reached stay as they are.
+
+    Returns:
+        Those that hold a seat, or can have one, to be woken; the others of the batch wait for a
+        seat. None when nothing is due.
     """
     now = clock.now_ms()
+    # A time further ahead was written before the clock was turned back, and is over.
+    ahead = (now + 1, now + _LONGEST_AWAY_MS)
     away = Breaker.select(Breaker.way_id).where(
-        (Breaker.open_until_ms > now) | (Breaker.probe_until_ms > now)
+        Breaker.open_until_ms.between(*ahead) | Breaker.probe_until_ms.between(*ahead)
     )
     query = (
         Forward.select(*_all_but_the_payload())
@@ -155,6 +161,8 @@ def claim_due() -> list[Forward]:
         .limit(_BATCH)
     )
     due = list(query.for_update(skip_locked=True) if is_postgres() else query)
+    if not due:
+        return None
     woken, seatless = _seated(due)
     _push(woken, now + RESCUE_MS, seated=True, waiting_for=None)
     _push(seatless, now + _SEAT_LOOK_MS, waiting_for=WaitingFor.SEAT.value)
@@ -163,11 +171,12 @@ def claim_due() -> list[Forward]:
 
 @transaction
 def release(destination_id: str, waiting_for: WaitingFor, at_ms: int | None = None) -> None:
-    """Make due what waited for something that has just ended, or ends at this time."""
+    """Make due what waited, without a seat, for what has just ended, or ends at this time."""
     at_ms = clock.now_ms() if at_ms is None else at_ms
     Forward.update(due_at_ms=at_ms).where(
         _UNFINISHED,
         Forward.destination_id == destination_id,
+        ~Forward.seated,
         Forward.waiting_for == waiting_for.value,
         Forward.due_at_ms > at_ms,
     ).execute()
@@ -243,7 +252,7 @@ def _push(some: list[Forward], due_at_ms: int, **also: Any) -> None:
 
 def _take_seats(ids: list[str]) -> None:
     Forward.update(seated=True, due_at_ms=clock.now_ms() + RESCUE_MS, waiting_for=None).where(
-        Forward.id.in_(ids)
+        Forward.id.in_(ids), Forward.waiting_for.in_([WaitingFor.TURN, WaitingFor.SEAT])
     ).execute()
 
 

@@ -5,7 +5,8 @@ the journey says what is missing.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from dataclasses import fields as fields_of
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, fields, validate
@@ -17,7 +18,11 @@ from core.words import PUBLISHED_TYPES, DeliveryStatus, EventType, Purpose, Stat
 _REPLY_ORDER = ("to", "customer_phone", "phone", "caller", "from")
 _CALL_ORDER = ("customer_phone", "caller", "phone", "from", "to")
 _REPLY_TYPES = frozenset({EventType.OUTBOUND_MESSAGE, EventType.INBOUND_REPLY, EventType.TEST})
-_UNFILLED = re.compile(r"\[\w*\]")
+# A variable, or the formatting of one: [Number], [[CallStartTimeUTC].ToString("HH:mm")].
+_UNFILLED = re.compile(r"\[\w*\]|\[\[\w+\]\.[^\[\]]*\]")
+_UNFILLED_WITHIN = re.compile(r"\[[A-Z][A-Za-z]+\]")
+_HOURS_MINUTES_SECONDS = re.compile(r"([0-9]{1,4}):([0-5]?[0-9]):([0-5]?[0-9])")
+_SECONDS = re.compile(r"([0-9]{1,9})(?:\.[0-9]+)?")
 _EVENT_TYPE_CHARACTERS = 64
 # Only the gateway itself confirms an opt-out, to somebody who may get nothing else.
 _NOT_FROM_OUTSIDE = frozenset(EventType) - PUBLISHED_TYPES
@@ -41,6 +46,24 @@ class LooseText(fields.Field[str]):
         return "" if _UNFILLED.fullmatch(text.strip()) else text
 
 
+class Seconds(fields.Field[int]):
+    """A length of time in seconds, or in hh:mm:ss as 3CX writes it; others count as absent."""
+
+    def __init__(self, **named: Any) -> None:
+        metadata = {"type": ["number", "string", "null"]} | named.pop("metadata", {})
+        super().__init__(allow_none=True, metadata=metadata, **named)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return None
+        text = str(value).strip()
+        if found := _HOURS_MINUTES_SECONDS.fullmatch(text):
+            hours, minutes, seconds = map(int, found.groups())
+            return hours * 3_600 + minutes * 60 + seconds
+        found = _SECONDS.fullmatch(text)
+        return int(found[1]) if found else None
+
+
 def _always(kind: str, value: object) -> fields.Constant[Any]:
     return fields.Constant(value, required=True, metadata={"type": kind, "enum": [value]})
 
@@ -61,6 +84,7 @@ class WebhookPayload(Schema):
     phone = LooseText()
     message_text = LooseText(metadata={"description": "The text; longer ones go out in parts"})
     message = LooseText(metadata={"description": "The text, where there is no message_text"})
+    media_url = LooseText(metadata={"description": "A file that goes with the text"})
     message_purpose = LooseText(
         metadata={"description": "Required for replies", "type": "string", "enum": list(Purpose)}
     )
@@ -70,7 +94,7 @@ class WebhookPayload(Schema):
     queue = LooseText()
     call_time = LooseText()
     call_type = LooseText()
-    duration_seconds = fields.Raw(allow_none=True, metadata={"description": "Seconds"})
+    duration_seconds = Seconds(metadata={"description": "Seconds, or hh:mm:ss"})
 
 
 class Accepted(Schema):
@@ -118,6 +142,8 @@ class Arrival:
     to: str | None
     text: str | None
     purpose: str | None
+    duration_s: int | None
+    media: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Arrival({self.event_type!r})"
@@ -139,18 +165,40 @@ def read(payload: dict[str, Any], region: str | None, own_numbers: frozenset[str
     if event_type in _NOT_FROM_OUTSIDE:
         event_type = ""
     texts = (said.get("message_text", ""), said.get("message", ""))
+    media = said.get("media_url", "").strip()
     return Arrival(
         event_type=event_type,
         to=_customer(payload, event_type, region, own_numbers),
         text=next((text for text in texts if text.strip()), None),
         purpose=said.get("message_purpose", "").strip() or None,
+        duration_s=said.get("duration_seconds"),
+        media=(media,) if media and event_type in _REPLY_TYPES else (),
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a call event says of its call, as it was written; empty where it says nothing."""
+
+    call_type: str
+    agent_extension: str = field(repr=False)
+    queue: str = field(repr=False)
+    call_time: str = field(repr=False)
+
+
+def call(payload: dict[str, Any]) -> Call:
+    """Read what a payload says of a call."""
+    said: dict[str, Any] = _reader.load(payload)
+    return Call(**{each.name: said.get(each.name, "").strip() for each in fields_of(Call)})
+
+
 def own_id(payload: dict[str, Any]) -> str | None:
-    """The event's id in 3CX; None where there is none, or a variable that was not filled in."""
-    text = _reader.fields["event_id"].deserialize(payload.get("event_id"))
-    return str(text or "").strip() or None
+    """The event's id in 3CX; None where there is none, or a variable in it was not filled in.
+
+    An id put together of variables is the same for every call as long as one is not filled in.
+    """
+    text = str(_reader.fields["event_id"].deserialize(payload.get("event_id")) or "").strip()
+    return None if _UNFILLED_WITHIN.search(text) else text or None
 
 
 def _customer(

@@ -125,6 +125,25 @@ def customer_wrote(account_id: str, instance_id: str, phone: str, ms_ago: int) -
     transaction(conversation.where(Conversation.customer == customer).execute)()
 
 
+def connect(integration_id: str, routes: list[list[str]]) -> None:
+    """Give an integration a chat in 3CX; each route is a DID and the instance it stands for."""
+    from models import provisioning
+    from models.destination import Kind, Route
+
+    ways = [Route(*each) for each in routes]
+    nowhere = "http://127.0.0.1:9/"
+    provisioning.set_destination(integration_id, Kind.THREECX_SMS, nowhere, routes=ways)
+
+
+def name(account_id: str, phone: str, name: str) -> None:
+    """Let a customer have a profile name."""
+    from models.customer import Customer, address_hash
+    from models.database import transaction
+
+    customer = Customer.find(account_id, address_hash(account_id, phone))
+    transaction(Customer.update(name=name).where(Customer.id == customer).execute)()
+
+
 def suppress(account_id: str, phone: str, kind: str) -> None:
     """Let a customer have opted out, or be blocked."""
     from models.suppression import Kind, Suppression
@@ -167,9 +186,43 @@ def security(integration_id: str) -> dict[str, int]:
     return counts
 
 
+def media_paths(instance_id: str) -> list[str]:
+    """The path of the link to each item that Meta told an instance of, in order."""
+    from models.inbound_item import InboundItem
+    from workers import media_link
+
+    media_link.Door.url = "http://gateway"
+    items = InboundItem.select().where(InboundItem.instance_id == instance_id)
+    links = [media_link.to_file_of(item.id) or "" for item in items.order_by(InboundItem.seq)]
+    return [link.removeprefix("http://gateway") for link in links]
+
+
+def items_came(instance_id: str, ms_ago: int) -> None:
+    """Let Meta have told an instance of everything at a time in the past."""
+    from core import clock
+    from models.database import transaction
+    from models.inbound_item import InboundItem
+
+    came = InboundItem.update(received_at_ms=clock.now_ms() - ms_ago)
+    transaction(came.where(InboundItem.instance_id == instance_id).execute)()
+
+
 _ERRANDS = {
     each.__name__: each
-    for each in (site, change, customer_wrote, suppress, rotate, events, decisions, security)
+    for each in (
+        site,
+        change,
+        connect,
+        customer_wrote,
+        name,
+        suppress,
+        rotate,
+        events,
+        decisions,
+        security,
+        media_paths,
+        items_came,
+    )
 }
 
 

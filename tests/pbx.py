@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SECRET = "X-WhatsApp-Gateway-3CX-Secret"
 TIMESTAMP = "X-WhatsApp-Gateway-Timestamp"
 SIGNATURE = "X-WhatsApp-Gateway-Signature"
+DID = "+966112000000"
 ENDS = frozenset({"sent", "refused", "recorded", "uncertain"})
 
 
@@ -51,6 +52,16 @@ class Pbx:
     def path(self) -> str:
         """Where its webhooks go."""
         return f"/integrations/3cx/webhook/{self.integration_id}"
+
+    @property
+    def sms_path(self) -> str:
+        """The Provider URL of agents' chat."""
+        return f"/integrations/3cx/{self.integration_id}/sms"
+
+    @property
+    def bearer(self) -> Headers:
+        """The headers of Generic SMS."""
+        return [("Authorization", f"Bearer {self.secret}"), ("Content-Type", "application/json")]
 
     @property
     def proof(self) -> Headers:
@@ -88,6 +99,37 @@ class Pbx:
             body = encoded(self.reply() if payload is None else payload)
         sent = [*(self.proof if headers is None else headers), *more]
         return ask(self.gateway.address, "POST", path or self.path, sent, body)
+
+    def connect(self, did: str = DID) -> None:
+        """Give it a trunk whose number stands for its WhatsApp number; before it asks for anything.
+
+        What the door knows of an integration may be a second old.
+        """
+        routes = [[did, self.instance_id]]
+        self.gateway.clerk.do("connect", integration_id=self.integration_id, routes=routes)
+
+    def says(
+        self,
+        *more: tuple[str, str | bytes],
+        body: bytes | Iterable[bytes] | None = None,
+        path: str | None = None,
+        headers: Headers | None = None,
+        **changes: Any,
+    ) -> Answer:
+        """Post what an agent wrote in the chat, as Generic SMS does; None takes a field out."""
+        sent = [*(self.bearer if headers is None else headers), *more]
+        content = encoded(self.sms(**changes)) if body is None else body
+        return ask(self.gateway.address, "POST", path or self.sms_path, sent, content)
+
+    def sms(self, **changes: Any) -> dict[str, Any]:
+        """A message of an agent's; None takes a field out."""
+        payload = {"from": DID, "to": self.customer, "text": "Your parcel is on its way."} | changes
+        return {name: value for name, value in payload.items() if value is not None}
+
+    def looks_up(self, number: object, headers: Headers | None = None) -> Answer:
+        """Ask for a contact, as the CRM template does."""
+        path, proof = f"/integrations/3cx/{self.integration_id}/lookup", headers or self.proof
+        return ask(self.gateway.address, "POST", path, proof, encoded({"number": number}))
 
     def outcome(self, payload: object = None) -> Answer:
         """Post a webhook and wait for what becomes of it."""

@@ -113,6 +113,24 @@ DEATHS = [
     *_around("commit Event.count_try", stories.broken_step),
     *_around("commit Event.stumble", stories.broken_step),
     *_around("commit Event.give_up", stories.broken_step),
+    *_around("commit InboundItem.keep", stories.into_3cx, DOOR),
+    *_around("commit _customer_wrote", stories.into_3cx),
+    *_around("commit _told", stories.agent_is_told),
+    *_around("enqueue deliver", stories.into_3cx),
+    *_around("commit _settle", stories.into_3cx),
+    Death("before request", stories.into_3cx),
+    Death("during request", stories.into_3cx),
+    Death("during request#2", stories.into_3cx),
+    Death("after request", stories.into_3cx),
+    *_around("commit _conclude", stories.into_3cx),
+    *_around("commit _conclude", stories.refused_by_3cx),
+    *_around("commit Forward.wait", stories.into_3cx),
+    *_around("commit hand_on", stories.into_3cx),
+    *_around("commit claim_due#2", stories.found_for_3cx),  # the first is that of the events
+    *_around("commit queue_was_lost#2", stories.found_for_3cx),
+    *_around("enqueue deliver", stories.found_for_3cx),
+    *_around("commit _lease_ran_out", stories.left_on_the_way_to_3cx),
+    *_around("commit Forward.fail", stories.too_old_for_3cx),
     Death("before wake", stories.replies, DOOR, frozenset({"servers"})),
     Death("before wake", stories.replies, WORKER, frozenset({"servers"})),
 ]
@@ -128,7 +146,9 @@ CASES = [
     and (_EVERYWHERE or death.back_ends != BOTH or death.point.startswith(sides))
 ]
 # What a process does by itself, apart from every journey.
-NO_JOURNEY = frozenset({"commit _demo", "commit SecurityEntry.write"})
+NO_JOURNEY = frozenset({"commit _demo", "commit SecurityEntry.write", "commit Capture.keep"})
+# Passed only when two threads meet: news whose turn comes as an earlier item is taken in.
+SELDOM = frozenset({"commit _take_seats"})
 
 
 class Lives:
@@ -216,4 +236,5 @@ def test_every_point_that_the_journeys_pass_has_its_death(
         if back_end in death.back_ends
     }
     passed = lives(back_end).passed()
-    assert {each for each in passed if each[1].partition(" ")[2] not in NO_JOURNEY} == covered
+    apart = NO_JOURNEY | SELDOM
+    assert {each for each in passed if each[1].partition(" ")[2] not in apart} == covered

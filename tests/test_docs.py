@@ -19,6 +19,7 @@ import pytest
 import models
 from app import openapi, proof
 from app.cli import account, demo, development, instance, integration, parser
+from app.limiter import QUOTAS
 from app.sandbox import Sandbox
 from core.config import Settings, variables
 from core.errors import ErrorCode
@@ -104,6 +105,14 @@ def test_what_the_endpoint_checks_is_listed_with_the_right_status() -> None:
     assert {words_in(row[2])[0]: int(row[3]) for row in listed} == {
         each.value: each.status for each in openapi._AT_THE_DOOR
     }
+
+
+def test_every_door_s_limit_is_published() -> None:
+    header = ("door", "requests in any 60 seconds, per integration", "code")
+
+    assert table("docs/sms.md", *header) == [
+        [code(each.door), str(each.limit), code(each.refusal.value)] for each in QUOTAS.values()
+    ]
 
 
 def test_every_error_of_whatsapp_has_its_codes_and_its_consequence() -> None:
@@ -354,7 +363,7 @@ def test_commands_that_are_shown_can_be_given(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_that_are_named_exist(page: str) -> None:
     known = {each.name for each in COMMANDS} | {each.name.split()[0] for each in COMMANDS}
-    named = re.findall(r"`(?:\./)?gateway ([a-z]+(?: [a-z]+)?)", read(page))
+    named = re.findall(r"`(?:\./)?gateway ([a-z]+(?: [a-z][a-z-]*)?)", read(page))
 
     assert [each for each in named if each not in known and each.split()[0] not in known] == []
     nouns = {each.name.split()[0] for each in COMMANDS if " " in each.name}

@@ -18,11 +18,11 @@ from models.slot import Slot
 from models.suppression import Kind, Suppression
 from models.usage import Usage
 from workers import outage, policy
+from workers.media import parts_of
 from workers.outage import News
 from workers.providers import Backoff, ProviderError, Receipt
 from workers.sending import Ticket, slot_names
 from workers.stage import Seats, keeps_seat
-from workers.text import parts
 
 
 class InstancePaused(GatewayError):
@@ -145,7 +145,7 @@ def settle_doubt(event: Event) -> None:
         .scalar()
     )
     if status in WENT_OUT:
-        go_on(event, last=event.part + 1 >= len(parts(event.content["text"])))
+        go_on(event, last=event.part + 1 >= len(parts_of(event.content)))
     elif status == FAILED:
         _known_not_sent(event)
 

@@ -5,7 +5,7 @@ from typing import Any
 import peewee
 
 from core import clock
-from core.words import EventType, State
+from core.words import CALL_EVENTS, EventType, State
 from models.account import Account
 from models.conversation import Conversation
 from models.database import locked
@@ -63,6 +63,7 @@ def _facts(
 ) -> Facts:
     now = clock.now_ms()
     integration = Integration.get_or_none(Integration.id == event.integration_id)
+    is_call = event.event_type in CALL_EVENTS
     address = event.address_hash or ""
     conversation = Conversation.with_address(account.id, instance.id, address, lock=lock)
     used = Usage.of(account.id, account.zone_at(now), now)
@@ -71,7 +72,8 @@ def _facts(
         event_type=event.event_type,
         confirms_opt_out=_is_confirmation(event),
         module_enabled=account.module_enabled,
-        outbound_enabled=integration is None or (integration.enabled and integration.outbound),
+        outbound_enabled=is_call or _is_on(integration, "outbound"),
+        call_events_enabled=not is_call or _is_on(integration, "call_events"),
         suppression=Suppression.of(account.id, address),
         last_inbound_at_ms=conversation.last_inbound_at_ms if conversation else None,
         pauses=_pauses(account, instance, integration),
@@ -82,6 +84,11 @@ def _facts(
         in_flight=_in_flight(account.id),
         **content,
     )
+
+
+def _is_on(integration: Integration | None, switch: str) -> bool:
+    # What the gateway says of itself has no integration, and no switch.
+    return integration is None or (integration.enabled and getattr(integration, switch))
 
 
 def _is_confirmation(event: Event) -> bool:

@@ -33,7 +33,7 @@ _LEASE_CHECK_MS = LEASE_MS - int(DEADLINE_S * 1000)
 _MAX_RESCUES = 5
 _REFUSED_AT_MOST = 5  # tries of something that the destination refuses for its own sake
 _FAILED_AT_MOST = 12  # tries of something that fails while the destination takes others
-_LATELY_MS = 60_000
+_LATELY_MS, _LAST = 60_000, 200
 _FIRST_WAIT_MS, _LONGEST_WAIT_MS = 1_000, 600_000
 _SWITCH_LOOK_MS = 10 * 60_000
 
@@ -106,12 +106,17 @@ def store(
     return [each for each in kept if each is not None]
 
 
-def destinations_of(instance_id: str) -> list[Destination]:
-    """Everybody who is to hear what happens to a WhatsApp number."""
+def destinations_of(instance_id: str, *only: Any) -> list[Destination]:
+    """Everybody who is to hear what happens to a WhatsApp number.
+
+    Args:
+        instance_id: the number.
+        only: further conditions, of Destination and Integration.
+    """
     found = (
         Destination.select(Destination, Integration)
         .join(Integration)
-        .where(Destination.enabled, Integration.enabled, Integration.inbound)
+        .where(Destination.enabled, Integration.enabled, *only)
         .where(Destination.account == _account_of(instance_id))
         .order_by(Destination.id)
     )
@@ -130,17 +135,16 @@ def deliver(forward_id: str) -> None:
     try:
         forward = Forward.load(forward_id)
         if forward is not None and forward.to_be_done:
-            _step(forward)
+            _whole_step(forward)
     except DatabaseUnavailable as failure:
         _log.warning("forward %s: %s; the sweep begins again", forward_id, failure)
-    except Exception as failure:  # noqa: BLE001 (Dramatiq would put its words into Redis)
-        telemetry.report(failure, event_id=forward_id, stage="deliver")
 
 
 def sweep() -> int:
     """Wake what is due; returns how many were found."""
     found = 0
-    while batch := lanes.claim_due():
+    # A flood that finds no seats must not stand before everybody else until the next sweep.
+    while (batch := lanes.claim_due()) is not None:
         found += len(batch)
         for each in batch:
             if each.state != ForwardState.DELIVERING or _lease_ran_out(each.id):
@@ -159,6 +163,16 @@ def _serves(destination: Destination, instance_id: str) -> bool:
     return own == instance_id
 
 
+def _whole_step(forward: Forward) -> None:
+    try:
+        _step(forward)
+    except DatabaseUnavailable:
+        raise
+    except Exception as failure:  # noqa: BLE001 (Dramatiq would put its words into Redis)
+        telemetry.report(failure, event_id=forward.id, stage="deliver", attempt=forward.rescues + 1)
+        forward.stumble()
+
+
 def _step(forward: Forward) -> None:
     if clock.now_ms() >= forward.expires_at_ms:
         _give_up(forward, forward.words or "it could not be delivered in time")
@@ -167,10 +181,10 @@ def _step(forward: Forward) -> None:
     elif lanes.held_back(forward):
         _wait_for_turn(forward)
     else:
-        _in_a_place(forward)
-    # Whoever got its seat while the destination is away would only find that out, too.
-    if forward.waiting_for not in {WaitingFor.OUTAGE, WaitingFor.SWITCH}:
-        begin(lanes.hand_on(forward))
+        for tell in _in_a_place(forward):
+            tell()
+        return
+    begin(lanes.hand_on(forward))
 
 
 def _wait_for_turn(forward: Forward) -> None:
@@ -180,18 +194,22 @@ def _wait_for_turn(forward: Forward) -> None:
         begin(lanes.wake_conversation(forward.conversation_key))
 
 
-def _in_a_place(forward: Forward) -> None:
+def _in_a_place(forward: Forward) -> list[Callable[[], None]]:
+    """Try to deliver; what is to be done once the place is free for whoever is woken."""
     place = bulkhead.deliveries.enter(forward.destination_id)
     if place is None:
         forward.wait(clock.now_ms() + bulkhead.LOOK_AGAIN_MS, WaitingFor.SEAT)
-        return
+        return [partial(begin, lanes.hand_on(forward))]
     try:
         ticket = _settle(forward)
         if ticket is not None:
-            for tell in _conclude(forward, ticket, _transmit(ticket)):
-                tell()
+            return _conclude(forward, ticket, _transmit(ticket))
     finally:
         bulkhead.deliveries.leave(forward.destination_id, place)
+    # Whoever got its seat while the destination is away would only find that out, too.
+    if forward.waiting_for in {WaitingFor.OUTAGE, WaitingFor.SWITCH}:
+        return []
+    return [partial(begin, lanes.hand_on(forward))]
 
 
 @transaction
@@ -214,7 +232,9 @@ def _settle(forward: Forward) -> Ticket | None:
     if not forward.begin(lease_until_ms):
         return None
     content = forward.content
-    did = destination.did_for(forward.instance_id, _known_did(content.get("conversation_id")))
+    did = destination.did_for(forward.instance_id, content.get("did"))
+    if "did" not in content and len(destination.ways) > 1:
+        did = destination.did_for(forward.instance_id, _known_did(content.get("conversation_id")))
     return Ticket(
         kind=destination.kind,
         target=Target(destination.id, destination.url, destination.secret, did),
@@ -255,12 +275,11 @@ def _transmit(ticket: Ticket) -> int | DestinationError:
 def _conclude(
     forward: Forward, ticket: Ticket, outcome: int | DestinationError
 ) -> list[Callable[[], None]]:
-    held = Forward.hold(forward.id)
-    if held is None or held.lease_until_ms != ticket.lease_until_ms:
+    if not forward.hold_lease(ticket.lease_until_ms):
         return []  # somebody else has it by now
     if isinstance(outcome, int):
         forward.delivered(outcome)
-        return _works(forward)
+        return [*_works(forward), partial(begin, lanes.hand_on(forward))]
     news = _learn(forward, ticket, outcome)
     now = clock.now_ms()
     until_ms = now + _wait_ms(forward.tries, outcome)
@@ -269,7 +288,7 @@ def _conclude(
         news.append(partial(_report, forward))
     else:
         forward.come_back(until_ms, outcome.status, str(outcome))
-    return news
+    return [*news, partial(begin, lanes.hand_on(forward))]
 
 
 def _learn(forward: Forward, ticket: Ticket, failure: DestinationError) -> list[Callable[[], None]]:
@@ -306,16 +325,16 @@ def _gives_up(forward: Forward, failure: DestinationError) -> bool:
 
 
 def _takes_others(forward: Forward) -> bool:
-    return bool(
-        Forward.select()
-        .where(
-            Forward.destination_id == forward.destination_id,
-            Forward.state == ForwardState.DELIVERED.value,
-            Forward.finished_at_ms > clock.now_ms() - _LATELY_MS,
-        )
-        .limit(1)
-        .count()
+    """Whether the destination took anything lately, among the last that it was to be told."""
+    last: Any = (
+        Forward.select(Forward.state, Forward.finished_at_ms)
+        .where(Forward.destination_id == forward.destination_id)
+        .order_by(Forward.seq.desc())
+        .limit(_LAST)
+        .tuples()
     )
+    since_ms = clock.now_ms() - _LATELY_MS
+    return any(state == ForwardState.DELIVERED and at_ms > since_ms for state, at_ms in last)
 
 
 def _wait_ms(tries: int, failure: DestinationError) -> int:

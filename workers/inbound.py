@@ -22,7 +22,7 @@ from models.instance import Instance
 from models.suppression import Kind, Suppression
 from models.unavailable import DatabaseUnavailable
 from schemas import meta
-from workers import conclusion, confirmation, forwarding, news
+from workers import conclusion, confirmation, forwarding, news, notices
 from workers.broker import INBOUND, declarations
 from workers.stage import MAX_TRIES, wake
 
@@ -69,17 +69,15 @@ def _take_in(item: InboundItem) -> None:
 def _read(item: InboundItem) -> None:
     told = meta.from_bytes(item.content)
     instance = Instance.get_by_id(item.instance_id)
-    follow_up: list[tuple[str, State]] = []
     if isinstance(told, meta.InboundMessage):
         _take_message(item, instance, told)
     elif isinstance(told, meta.StatusUpdate):
-        follow_up = _status_changed(item, instance, told)
+        _take_status(item, instance, told)
     elif isinstance(told, meta.IdentityChange):
         _identity_changed(item, instance, told)
     else:
         _log.info("inbound %s: nothing to do for field %s", item.id, told.field)
         item.end(ItemState.DONE)
-    wake(follow_up)
 
 
 def _take_message(item: InboundItem, instance: Instance, told: meta.InboundMessage) -> None:
@@ -107,8 +105,9 @@ def _customer_wrote(
         Conversation.customer_wrote(
             instance.id, customer, min(told.sent_at_ms, now), told.message_id
         )
-    confirmations = _keyword_counts(account, instance, told, customer, item)
-    return confirmations, news.message_received(item, instance, told, customer, address)
+    confirmations, forwards = _keyword_counts(account, instance, told, customer, item)
+    forwards += news.message_received(item, instance, told, customer, address)
+    return confirmations, forwards
 
 
 def _keyword_counts(
@@ -117,15 +116,19 @@ def _keyword_counts(
     told: meta.InboundMessage,
     customer: str,
     item: InboundItem,
-) -> list[tuple[str, State]]:
+) -> tuple[list[tuple[str, State]], list[str]]:
     said = _keyword(account, told)
     address = told.from_phone or told.user_id
     if said is None or address is None:
-        return []
+        return [], []
     stops = said is optout.Keyword.STOP
     if not Customer.heed(customer, told.sent_at_ms or clock.now_ms(), item.seq, stops=stops):
-        return []
-    return _heed(said, account, instance, told, address)
+        return [], []
+    if not _heed(account, address, stops=stops):
+        return [], []
+    forwards = news.opted_out(item, instance, told, customer, address, opted_out=stops)
+    confirms = [(_confirm(account, instance, address, told), State.RECEIVED)] if stops else []
+    return confirms, forwards
 
 
 def _keyword(account: Account, told: meta.InboundMessage) -> optout.Keyword | None:
@@ -135,20 +138,10 @@ def _keyword(account: Account, told: meta.InboundMessage) -> optout.Keyword | No
     return optout.read(told.opt_out_candidates, words)
 
 
-def _heed(
-    said: optout.Keyword,
-    account: Account,
-    instance: Instance,
-    told: meta.InboundMessage,
-    address: str,
-) -> list[tuple[str, State]]:
-    if said is optout.Keyword.START:
-        Suppression.lift(account.id, address, Kind.OPT_OUT)
-    else:
-        new = Suppression.add(account.id, address, Kind.OPT_OUT, source="whatsapp")
-        if new:
-            return [(_confirm(account, instance, address, told), State.RECEIVED)]
-    return []
+def _heed(account: Account, address: str, *, stops: bool) -> bool:
+    if stops:
+        return Suppression.add(account.id, address, Kind.OPT_OUT, source="whatsapp")
+    return Suppression.lift(account.id, address, Kind.OPT_OUT) > 0
 
 
 def _confirm(account: Account, instance: Instance, address: str, told: meta.InboundMessage) -> str:
@@ -163,30 +156,42 @@ def _learn_own_number(instance: Instance, display: str | None) -> None:
         ).execute()
 
 
+def _take_status(item: InboundItem, instance: Instance, told: meta.StatusUpdate) -> None:
+    follow_up, forwards, untold = _status_changed(item, instance, told)
+    wake(follow_up)
+    forwarding.begin(forwards)
+    if untold is not None:
+        notices.tell(untold)
+
+
 @transaction
 def _status_changed(
     item: InboundItem, instance: Instance, told: meta.StatusUpdate
-) -> list[tuple[str, State]]:
+) -> tuple[list[tuple[str, State]], list[str], str | None]:
     if told.status == FAILED:
         # What a failure may touch has the account's lock before it (see sending.settle).
         locked(Account.select(Account.id).where(Account.id == instance.account_id)).first()
     if not item.end(ItemState.DONE):
-        return []
+        return [], [], None
     delivery = _delivery_of(instance, told)
     if delivery is None:
-        return []
+        return [], [], None
     at_ms = told.at_ms or clock.now_ms()
     code = told.errors[0] if told.errors else None
     event = Event.hold(delivery.event_id)
-    delivery.advance(told.status, at_ms, code)
+    advanced = delivery.advance(told.status, at_ms, code)
     if event is None:
-        return []
+        return [], [], None
+    forwards = news.status_updated(item, event, delivery.part, told) if advanced else []
+    follow_up: list[tuple[str, State]] = []
     if told.status == FAILED:
         _mind_errors(event, told)
-    if event.state != State.UNCERTAIN or event.part != delivery.part:
-        return []
-    conclusion.settle_doubt(event)
-    return conclusion.onward(event)
+        if advanced and (event.state == State.SENT or not event.finished):
+            event.did_not_arrive()
+    if event.state == State.UNCERTAIN and event.part == delivery.part:
+        conclusion.settle_doubt(event)
+        follow_up = conclusion.onward(event)
+    return follow_up, forwards, event.id if event.untold else None
 
 
 def _delivery_of(instance: Instance, told: meta.StatusUpdate) -> Delivery | None:

@@ -22,10 +22,18 @@ from models.instance import Instance
 from models.slot import Rate, Slot
 from models.usage import Usage
 from workers import facts, policy, rulings
+from workers.media import File, parts_of
 from workers.policy import Outcome
-from workers.providers import PROVIDERS, ProviderError, Receipt, Sender, TextMessage
+from workers.providers import (
+    PROVIDERS,
+    MediaMessage,
+    Message,
+    ProviderError,
+    Receipt,
+    Sender,
+    TextMessage,
+)
 from workers.stage import is_early, keeps_seat
-from workers.text import parts
 
 LEASE_MS = 25_000
 DEADLINE_S = 15.0
@@ -48,7 +56,7 @@ class Ticket:
     attempt: Attempt
     provider: str
     sender: Sender
-    message: TextMessage
+    message: Message
     zone: ZoneInfo
     settled_at_ms: int
     settled_at: float
@@ -97,7 +105,7 @@ def settle(event: Event) -> Ticket | None:
     if not event.move(State.READY, State.SENDING, lease_until_ms=lease_until_ms):
         return None
     Event.update(due_at_ms=lease_until_ms).where(Event.id == event.id).execute()
-    return _ticket(event, content["to"], parts(content["text"]), now, probe=admission.probe)
+    return _ticket(event, content["to"], parts_of(content), now, probe=admission.probe)
 
 
 def _slot_is_stale(event: Event, now: int) -> bool:
@@ -121,7 +129,7 @@ def _must_wait(event: Event, now: int) -> bool:
     return False
 
 
-def _ticket(event: Event, to: str, pieces: list[str], now: int, *, probe: bool) -> Ticket:
+def _ticket(event: Event, to: str, pieces: list[str | File], now: int, *, probe: bool) -> Ticket:
     account = Account.get_by_id(event.account_id)
     instance = Instance.get_by_id(event.instance_id)
     zone = account.zone_at(now)
@@ -142,20 +150,32 @@ def _ticket(event: Event, to: str, pieces: list[str], now: int, *, probe: bool) 
     return Ticket(
         attempt=attempt,
         provider=instance.provider,
-        sender=Sender(
-            instance_id=instance.id,
-            phone_number_id=instance.phone_number_id,
-            access_token=instance.access_token,
-            base_url=instance.base_url,
-            graph_version=instance.graph_version,
-        ),
-        message=TextMessage(to=to, text=pieces[event.part], correlation=f"{event.id}:{event.part}"),
+        sender=sender_of(instance),
+        message=_message(to, pieces[event.part], f"{event.id}:{event.part}"),
         zone=zone,
         settled_at_ms=now,
         settled_at=clock.monotonic(),
         lease_until_ms=now + LEASE_MS,
         last=event.part + 1 >= len(pieces),
         probe=probe,
+    )
+
+
+def _message(to: str, piece: str | File, correlation: str) -> Message:
+    if isinstance(piece, str):
+        return TextMessage(to=to, text=piece, correlation=correlation)
+    kind, media_id = piece.kind or "document", piece.media_id or ""
+    return MediaMessage(to, kind, media_id, piece.filename, correlation)
+
+
+def sender_of(instance: Instance) -> Sender:
+    """An instance as its provider knows it."""
+    return Sender(
+        instance_id=instance.id,
+        phone_number_id=instance.phone_number_id,
+        access_token=instance.access_token,
+        base_url=instance.base_url,
+        graph_version=instance.graph_version,
     )
 
 

@@ -12,6 +12,7 @@ from core.words import State
 from models import backlog
 from models.event import Event, Waiting
 from models.unavailable import DatabaseUnavailable
+from workers import notices
 from workers.broker import OUTBOUND, declarations
 
 MAX_TRIES = 5
@@ -150,6 +151,8 @@ def _report(event: Event, takes: State, failure: Exception) -> None:
 def _hand_on(event: Event, takes: State) -> None:
     if event.finished:
         wake(backlog.hand_on(event, Seats.per_account))
+        if event.untold:
+            notices.tell(event.id)
         raise SkipMessage
     if event.state == takes:
         _come_back(event)

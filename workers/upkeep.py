@@ -7,13 +7,14 @@ from core import clock, telemetry
 from core.config import Settings
 from core.words import State
 from models import backlog, lanes
+from models.cooldown import Cooldown
 from models.database import close_connection, transaction
 from models.event import Event
 from models.idempotency import Idempotency
 from models.inbound_item import InboundItem
 from models.security_entry import SecurityEntry
 from models.unavailable import DatabaseUnavailable
-from workers import conclusion, forwarding, inbound
+from workers import conclusion, forwarding, inbound, notices
 from workers.broker import InProcessBroker, Queue, WakeUpBroker
 from workers.stage import Seats, resume, wake
 
@@ -81,6 +82,7 @@ def sweep() -> int:
                 resume(event.id, State(event.state))
     while items := InboundItem.claim_due():
         inbound.begin(items)
+    notices.sweep()
     return found + forwarding.sweep()
 
 
@@ -101,8 +103,9 @@ def _lease_ran_out(event: Event) -> None:
 
 @transaction
 def prune() -> None:
-    """Let go of repeat keys older than their seven days, and of the oldest security entries."""
+    """Let go of what has had its time: repeat keys, cooldowns, the oldest security entries."""
     SecurityEntry.forget_oldest(keep=_SECURITY_ENTRIES_KEPT)
+    Cooldown.forget_lapsed()
     old = (
         Idempotency.select(Idempotency.integration_id, Idempotency.repeat_key)
         .where(Idempotency.expires_at_ms <= clock.now_ms())

@@ -10,7 +10,7 @@ import ipaddress
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CONNECT_S = 3.0
 READ_S = 10.0
 MAX_BODY_BYTES = 65_536
+_PIECE_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ class WireError(GatewayError):
         super().__init__(words)
         self.written = written
         self.unusable = unusable
+
+
+class TooLarge(WireError):
+    """The answer has more bytes than are wanted."""
 
 
 class _ForbiddenError(ValueError):
@@ -91,7 +96,7 @@ class _Request:
     method: str
     url: str
     headers: Mapping[str, str]
-    body: bytes | None
+    body: bytes | Iterable[bytes] | None
     guarded: bool
 
 
@@ -256,7 +261,7 @@ def _may_reach(address: str) -> bool:
 def post(
     url: str,
     headers: Mapping[str, str],
-    body: bytes,
+    body: bytes | Iterable[bytes],
     deadline: float,
     before_bytes: Callable[[], None] | None = None,
     *,
@@ -264,9 +269,10 @@ def post(
 ) -> Answer:
     """POST once: no retry, no redirect, an answer of at most 65,536 bytes.
 
-    Connecting has 3 s for each of the host's addresses, each read 10 s, and everything ends at
-    `deadline` (`clock.monotonic()` seconds). Only the system's name lookup cannot be cut short;
-    when it comes too late, nothing is written.
+    A body in pieces needs a Content-Length among the headers. Connecting has 3 s for each of the
+    host's addresses, each read 10 s, and everything ends at `deadline` (`clock.monotonic()`
+    seconds). Only the system's name lookup cannot be cut short; when it comes too late, nothing is
+    written.
 
     Raises:
         WireError: without an answer.
@@ -274,26 +280,92 @@ def post(
     """
     request = _Request("POST", url, headers, body, guarded)
     with _exchange(request, _Call(deadline, before_bytes)) as response:
-        try:
-            content = response.read(MAX_BODY_BYTES + 1)
-        except (HTTPError, OSError):
-            content = b""
+        answer = _read_whole(response)
         crash.point("after", "request")
+    return answer
+
+
+def get(url: str, headers: Mapping[str, str], deadline: float, *, guarded: bool = False) -> Answer:
+    """GET once, with the bounds of `post`.
+
+    Raises:
+        WireError: without an answer.
+    """
+    request = _Request("GET", url, headers, None, guarded)
+    with _exchange(request, _Call(deadline, None)) as response:
+        return _read_whole(response)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer whose body is still to come; `length` in bytes, None when it does not say."""
+
+    status: int
+    headers: Mapping[str, str]
+    length: int | None
+    _response: urllib3.BaseHTTPResponse
+
+    def pieces(self, at_most: int) -> Iterator[bytes]:
+        """The body as it comes, in pieces of at most 65,536 bytes, none of them empty.
+
+        Raises:
+            WireError: it broke off, came too late, or is larger than `at_most` bytes.
+        """
+        size = 0
+        while piece := self._piece():
+            size += len(piece)
+            if size > at_most:
+                raise TooLarge("the answer is larger than allowed", written=True)
+            yield piece
+
+    def _piece(self) -> bytes:
+        try:
+            piece: bytes = self._response.read(_PIECE_BYTES, decode_content=False)
+        except (HTTPError, OSError):
+            pass
+        else:
+            return piece
+        raise WireError("the answer broke off", written=True)
+
+
+@contextmanager
+def stream(
+    url: str, headers: Mapping[str, str], deadline: float, *, guarded: bool = False
+) -> Iterator[Stream]:
+    """GET once, with the times of `post`, and read the body piece by piece while it is held.
+
+    Raises:
+        WireError: without an answer.
+    """
+    asked = {"Accept-Encoding": "identity", **headers}
+    request = _Request("GET", url, asked, None, guarded)
+    with _exchange(request, _Call(deadline, None)) as response:
+        said = response.headers.get("Content-Length", "")
+        length = int(said) if said.isascii() and said.isdecimal() and len(said) < 19 else None  # noqa: PLR2004 (digits of 64 bits)
+        yield Stream(response.status, response.headers, length, response)
+
+
+def _read_whole(response: urllib3.BaseHTTPResponse) -> Answer:
+    try:
+        content = response.read(MAX_BODY_BYTES + 1)
+    except (HTTPError, OSError):
+        content = b""
     readable = content if len(content) <= MAX_BODY_BYTES else b""
     return Answer(response.status, response.headers, readable)
 
 
 @contextmanager
 def _exchange(request: _Request, call: _Call) -> Iterator[urllib3.BaseHTTPResponse]:
+    # What is read later knows its call by itself: a stream may end elsewhere than it began.
     token = _call.set(call)
     try:
         response = _answer(request, call)
-        try:
-            yield response
-        finally:
-            response.close()
     finally:
         _call.reset(token)
+    try:
+        yield response
+    finally:
+        response.close()
 
 
 def _answer(request: _Request, call: _Call) -> urllib3.BaseHTTPResponse:

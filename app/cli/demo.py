@@ -4,24 +4,34 @@ import ipaddress
 import json
 import shlex
 from typing import Any
+from urllib.parse import urlsplit
 
 import falcon
 
+from app import WEBHOOK
 from app.sandbox import Number, Sandbox
+from app.sandbox.playground import Playground
+from app.sandbox.threecx import Trunk
 from core import clock, telemetry
 from core.config import Settings
 from core.ids import new_id
+from core.words import EventType
+from models import provisioning
 from models.account import Account
 from models.conversation import WINDOW_MS, Conversation
 from models.database import transaction
+from models.destination import Destination, Kind, Route
 from models.instance import Instance
 from models.integration import Integration
 from models.secret import Secret
+from workers.wire import Outside
 
 CUSTOMER = "+966500000001"
 _NAME = "Demo"
 _PHONE_NUMBER_ID = "100000000000001"
 _DISPLAY = "+966110000000"
+_DID = "+966110000100"
+_TEMPLATES = {EventType.MISSED_CALL.value: {"enabled": True}}
 _LEAST_WINDOW_MS = WINDOW_MS // 2
 _JOURNAL = "whatsapp-sandbox.jsonl"
 
@@ -37,11 +47,14 @@ def wanted(settings: Settings) -> bool:
 
 
 def sandbox(settings: Settings, app: falcon.App[Any, Any]) -> Sandbox:
-    """A WhatsApp of our own, served by the app and reached by the Cloud provider."""
+    """A WhatsApp and a 3CX of our own, with the page that shows them, served by the app."""
     journal = None if settings.database_url else settings.data_dir / _JOURNAL
-    made = Sandbox(journal=journal)
+    playground = Playground()
+    made = Sandbox(journal=journal, playground=playground)
     made.add_routes(app)
     made.start()
+    # Destinations on loopback are refused, but for this one.
+    Outside.origins |= {playground.pbx.origin}
     return made
 
 
@@ -58,6 +71,7 @@ class Greeting:
         try:
             integration, instance, secret = _demo(self._whatsapp.base_url)
             self._play_meta()
+            self._play_3cx(integration, instance, secret)
             if not _window_is_open(instance):
                 hello = {"type": "text", "text": {"body": "Hello! Is my order on its way?"}}
                 self._whatsapp.write(
@@ -80,8 +94,27 @@ class Greeting:
                     )
                 )
 
+    def _play_3cx(self, integration: Integration, instance: Instance, secret: str) -> None:
+        playground = self._whatsapp.playground
+        if playground is None:
+            return
+        pbx = playground.pbx
+        if _is_ours(integration):
+            route = Route(_DID, instance.id)
+            provisioning.set_destination(
+                integration.id, Kind.THREECX_SMS, pbx.webhook_url, routes=[route]
+            )
+        pbx.connect(
+            Trunk(
+                did=_DID,
+                provider_url=f"{self._origin}/integrations/3cx/{integration.id}/sms",
+                call_url=self._origin + WEBHOOK.format(integration_id=integration.id),
+                secret=secret,
+            )
+        )
+
     def _print(self, integration_id: str, secret: str) -> None:
-        url = f"{self._origin}/integrations/3cx/webhook/{integration_id}"
+        url = self._origin + WEBHOOK.format(integration_id=integration_id)
         body = json.dumps(
             {
                 "event_type": "outbound_message",
@@ -97,6 +130,8 @@ class Greeting:
         lines = [
             "",
             f"  The gateway runs at {self._origin} (Ctrl-C stops it).",
+            "",
+            f"  Playground        {self._origin}/sandbox/?customer={CUSTOMER[1:]}",
             "",
             f"  Webhook URL       {url}",
             f"  Secret            {secret}",
@@ -151,11 +186,20 @@ def _make(base_url: str) -> Account:
         instance=instance,
         name=_NAME,
         call_events=True,
+        call_templates=_TEMPLATES,
         default_region="SA",
         created_at_ms=now,
     )
     Secret.rotate(integration.id, 0)
     return account
+
+
+def _is_ours(integration: Integration) -> bool:
+    """Whether the demo's chat is still the sandbox's: somebody may have set a real 3CX there."""
+    known = Destination.get_or_none(
+        Destination.integration == integration, Destination.kind == Kind.THREECX_SMS.value
+    )
+    return known is None or urlsplit(known.url).hostname == "127.0.0.1"
 
 
 def _window_is_open(instance: Instance) -> bool:

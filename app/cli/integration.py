@@ -3,7 +3,7 @@
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from app.cli import terms, values
+from app.cli import calls, hours, terms, values
 from app.cli.output import Answer, iso, listing, record
 from app.cli.parser import Commands, typed
 from app.cli.session import opened
@@ -26,6 +26,12 @@ def _purposes() -> list[str]:
     return [purpose.value for purpose in Purpose]
 
 
+def _languages() -> list[str]:
+    from workers.call_texts import DEFAULTS
+
+    return list(DEFAULTS)
+
+
 _AUTH_MODE = values.one_of(_auth_modes)
 _NAME = values.line(200, least=0)
 _REGION = values.or_nothing(terms.region, "none")
@@ -38,6 +44,10 @@ _SETTABLE = {
     "allowed_ips": terms.networks,
     "default_region": _REGION,
     "default_purpose": values.one_of(_purposes),
+    "language": values.one_of(_languages),
+    "business_hours": hours.business_hours,
+    "holidays": hours.holidays,
+    "mark_read": values.switch,
     "validity": values.duration("10s", "24h", bare=True),
     "instance": values.line(40),
     "name": _NAME,
@@ -61,6 +71,7 @@ def add_to(commands: Commands) -> None:
     change.add_argument("pairs", metavar="KEY=VALUE", nargs="+")
     integration.single("list", _list, "show all integrations")
     integration.single("show", _show, "show one integration").add_argument("id", metavar="ID")
+    calls.add_to(integration)
     secret = commands.noun("secret", "webhook secrets")
     rotate = secret.single("rotate", _rotate, "make a new secret; the old one ends after a while")
     rotate.add_argument("id", metavar="ID", help="of the integration")
@@ -78,7 +89,7 @@ def _create(options: Namespace) -> Answer:
         made, secret = provisioning.add_integration(options.account, options.instance, **columns)
         document = _document(made, settings)
     first = {name: document.pop(name) for name in ("integration_id", "webhook_url")}
-    return record(first | {"secret": secret} | document, _ONCE)
+    return _told(first | {"secret": secret} | document, _ONCE)
 
 
 def _set(options: Namespace) -> Answer:
@@ -89,7 +100,7 @@ def _set(options: Namespace) -> Answer:
         columns["validity_s"] = columns.pop("validity")
     with opened(options) as settings:
         changed = provisioning.change_integration(options.id, columns)
-        return record(_document(changed, settings))
+        return _told(_document(changed, settings))
 
 
 def _show(options: Namespace) -> Answer:
@@ -97,7 +108,7 @@ def _show(options: Namespace) -> Answer:
     from models.integration import Integration
 
     with opened(options) as settings:
-        return record(_document(provisioning.find(Integration, options.id), settings))
+        return _told(_document(provisioning.find(Integration, options.id), settings))
 
 
 def _list(options: Namespace) -> Answer:
@@ -124,6 +135,14 @@ def _rotate(options: Namespace) -> Answer:
     return record(document, _ONCE)
 
 
+def _told(document: dict[str, Any], *remarks: str) -> Answer:
+    words = {
+        "call_templates": calls.in_words(document["call_templates"]),
+        "business_hours": hours.in_words(document["business_hours"]),
+    }
+    return Answer(document, record(document | words, *remarks).text)
+
+
 def _document(integration: "Integration", settings: "Settings") -> dict[str, Any]:
     from app.cli.links import webhook_url
 
@@ -139,6 +158,11 @@ def _document(integration: "Integration", settings: "Settings") -> dict[str, Any
         "call_events": integration.call_events,
         "auth_mode": integration.auth_mode,
         "allowed_ips": integration.allowed_ips,
+        "call_templates": calls.documents(integration),
+        "business_hours": integration.business_hours,
+        "holidays": integration.holidays,
+        "language": integration.language,
+        "mark_read": integration.mark_read,
         "default_region": integration.default_region,
         "default_purpose": integration.default_purpose,
         "validity_s": integration.validity_s,

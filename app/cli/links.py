@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from app import WEBHOOK, WHATSAPP
+from app import SMS, WEBHOOK, WHATSAPP
 from core.config import Settings
 
 _LOOPBACK = "127.0.0.1"
@@ -12,6 +12,11 @@ _IPV6 = 6
 def webhook_url(settings: Settings, integration_id: str) -> str:
     """Where 3CX posts the events of an integration."""
     return origin(settings) + WEBHOOK.format(integration_id=integration_id)
+
+
+def sms_url(settings: Settings, integration_id: str) -> str:
+    """The Provider URL of 3CX's Generic SMS: where it posts what agents write."""
+    return origin(settings) + SMS.format(integration_id=integration_id)
 
 
 def whatsapp_webhook_url(settings: Settings, instance_id: str) -> str:

@@ -1,5 +1,6 @@
 """The sandbox's own API: writing as a customer, reading what came, and telling WhatsApp to fail."""
 
+import base64
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -7,13 +8,20 @@ from typing import TYPE_CHECKING, Any
 import falcon
 
 from app.sandbox.asked import customer_of, json_object, json_of, message_node, optional
+from app.sandbox.files import RECEIVED_MS
 from app.sandbox.guard import Refused, loopback_only
 from app.sandbox.post import Reply
+from schemas.meta.shown import MEDIA_KINDS
 
 if TYPE_CHECKING:
     from app.sandbox.sandbox import Sandbox
 
 _REPLY_SHOWN = 500
+_UNKNOWN = "application/octet-stream"
+_DOT = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5E"
+    "rkJggg=="
+)
 _WRITERS_AT_ONCE = 4
 
 
@@ -88,7 +96,7 @@ class Thread:
         wamid, reply = self._desk.write(
             optional(asked, "phone_number_id", str),
             customer_of(customer),
-            message_node(asked),
+            self._with_file(message_node(asked)),
             name=optional(asked, "name", str) or "",
             contact=optional(asked, "contact", dict),
         )
@@ -96,6 +104,24 @@ class Thread:
             raise not_taken(reply, wamid)
         resp.status = falcon.HTTP_201
         resp.media = {"success": True, "message_id": wamid}
+
+    def _with_file(self, node: dict[str, Any]) -> dict[str, Any]:
+        """The message, its file kept as Meta keeps what a phone sends; raises Refused.
+
+        `data` is the file in base64. Without it and without an id there is a picture of one dot.
+        """
+        kind = str(node.get("type"))
+        part = node.get(kind)
+        if kind not in MEDIA_KINDS or not isinstance(part, dict) or "id" in part:
+            return node
+        told = dict(part)
+        try:
+            content = base64.b64decode(told.pop("data", _DOT), validate=True)
+        except (TypeError, ValueError):
+            raise Refused(400, "invalid_request", f"{kind}.data must be base64.") from None
+        told.setdefault("mime_type", "image/png" if "data" not in part else _UNKNOWN)
+        kept = self._sandbox.files.keep(content, str(told["mime_type"]), RECEIVED_MS)
+        return {**node, kind: {**told, "id": kept.media_id, "sha256": kept.sha256}}
 
 
 @falcon.before(loopback_only)

@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 
-from app.sandbox import request
+from app.sandbox import form, request
 from app.sandbox.chat import Direction, Message, Status, is_user_id, new_wamid
-from app.sandbox.errors import REENGAGEMENT, MetaError, invalid, unknown_object
+from app.sandbox.errors import REENGAGEMENT, MetaError, invalid, missing, unknown_object
 from app.sandbox.faults import Fault
+from app.sandbox.files import UPLOADED_MS, Files, Kept
 from app.sandbox.journal import Journal
 from app.sandbox.number import Number
 from app.sandbox.phones import Phones
@@ -18,25 +19,25 @@ from app.sandbox.request import MarkRead, Send
 from core import clock
 
 _ADDRESS = re.compile(r"/(v[0-9]{1,3}\.[0-9])/([^/]{1,128})/messages/?")
+_UPLOADS = re.compile(r"/(v[0-9]{1,3}\.[0-9])/([^/]{1,128})/media/?")
+MEDIA = re.compile(r"/v[0-9]{1,3}\.[0-9]/([^/?]{1,128})/?(?:\?.*)?")
+FILES = "/files/"
 
 
 class Graph:
     """Judges a request, then takes it: two steps, so that a fault can come between them."""
 
-    def __init__(self, numbers: Mapping[str, Number], phones: Phones, journal: Journal) -> None:
+    def __init__(
+        self, numbers: Mapping[str, Number], phones: Phones, journal: Journal, files: Files
+    ) -> None:
         self._numbers, self._phones, self._journal = numbers, phones, journal
+        self._files = files
 
     def judge(
         self, path: str, authorization: str | None, raw: bytes
     ) -> tuple[Number, Send | MarkRead]:
         """The number and the request; raises MetaError in Meta's order: token, number, body."""
-        self._authenticate(authorization)
-        address = _ADDRESS.fullmatch(path)
-        if address is None:
-            raise MetaError(2500, "Unknown path components")
-        number = self._numbers.get(address[2])
-        if number is None or not _holds(number, authorization):
-            raise unknown_object(address[2])
+        number = self._number(_ADDRESS.fullmatch(path), authorization)
         asked = request.parse(raw)
         if isinstance(asked, MarkRead):
             self._require_inbound(asked.wamid)
@@ -81,6 +82,53 @@ class Graph:
         self._journal.receive(self._phones.receive(entry))
         self._phones.business_read(asked.wamid, typing=asked.typing)
         return b'{"success":true}'
+
+    def upload(
+        self, path: str, authorization: str | None, content_type: str | None, raw: bytes
+    ) -> bytes:
+        """Keep a file to be sent; gives the answer with its id, or raises MetaError."""
+        self._number(_UPLOADS.fullmatch(path), authorization)
+        fields = form.read(content_type, raw)
+        for name in ("messaging_product", "file"):
+            if name not in fields:
+                raise missing(name)
+        said = fields["type"].content.decode("latin-1") if "type" in fields else ""
+        mime_type = said or fields["file"].content_type
+        if not request.takes(mime_type):
+            raise invalid("Param file must be a file with one of the supported types.")
+        kept = self._files.keep(fields["file"].content, mime_type, UPLOADED_MS)
+        return orjson.dumps({"id": kept.media_id})
+
+    def media(self, path: str, authorization: str | None, base_url: str) -> bytes:
+        """Say where a file is to be had for five minutes; raises MetaError."""
+        self._authenticate(authorization)
+        found = MEDIA.fullmatch(path)
+        kept = self._files.find(found[1]) if found else None
+        if kept is None:
+            raise unknown_object(found[1] if found else path)
+        said = {
+            "messaging_product": "whatsapp",
+            "url": base_url + FILES + self._files.address(kept.media_id),
+            "mime_type": kept.mime_type,
+            "sha256": kept.sha256,
+            "file_size": len(kept.content),
+            "id": kept.media_id,
+        }
+        return orjson.dumps(said)
+
+    def file(self, path: str, authorization: str | None) -> Kept | None:
+        """The file at such an address, while that opens it; raises MetaError."""
+        self._authenticate(authorization)
+        return self._files.opened(path.removeprefix(FILES))
+
+    def _number(self, address: "re.Match[str] | None", authorization: str | None) -> Number:
+        self._authenticate(authorization)
+        if address is None:
+            raise MetaError(2500, "Unknown path components")
+        number = self._numbers.get(address[2])
+        if number is None or not _holds(number, authorization):
+            raise unknown_object(address[2])
+        return number
 
     def _authenticate(self, authorization: str | None) -> None:
         if not any(_holds(number, authorization) for number in list(self._numbers.values())):

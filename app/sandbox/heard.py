@@ -48,4 +48,4 @@ def _words(node: Mapping[str, Any]) -> str:
     for key in ("body", "caption", "text", "title", "emoji", "filename", "name"):
         if isinstance(words := part.get(key, inner.get(key)), str):
             return words
-    return ""
+    return f"[{node.get('type')}]" if "mime_type" in part else ""

@@ -1,113 +1,80 @@
-"""The emulator's own socket, on loopback.
+"""The Graph API's own socket, with the faults that WhatsApp is told to have."""
 
-Not a route of the app, for two reasons: under a WSGI server nobody can reset a connection or
-drip an answer, and a fault that hangs must not hold one of the threads the gateway answers with.
-"""
-
-import contextlib
-import re
-import socket
-import struct
-import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from typing import cast
 
 from app.sandbox.errors import MetaError, invalid
 from app.sandbox.faults import NO_FAULT, Fault, Faults
-from app.sandbox.graph import Graph
+from app.sandbox.files import FILE_BYTES
+from app.sandbox.graph import FILES, MEDIA, Graph
+from app.sandbox.loopback import Loopback, LoopbackCall
 from app.sandbox.post import Post
 from app.sandbox.request import Send
 
 _BODY_BYTES = 256 * 1024
-_IDLE_S = 60
 _GARBAGE = b"<html><body>Sorry, something went wrong.</body></html>"
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time at all
 
 
-class Listener(ThreadingHTTPServer):
-    """Serves the Graph API on 127.0.0.1 with a thread per connection, from `start` to `stop`."""
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
+class Listener(Loopback):
+    """Serves the Graph API; `base_url` is what an instance uses for https://graph.facebook.com."""
 
     def __init__(self, graph: Graph, faults: Faults, post: Post, port: int) -> None:
         self.graph, self.faults, self.post = graph, faults, post
-        self.stopping = threading.Event()
-        self._open: set[socket.socket] = set()
-        self._serving = threading.Thread(
-            target=self.serve_forever, args=(0.05,), name="sandbox-graph", daemon=True
-        )
-        super().__init__(("127.0.0.1", port), _Call)
-
-    @property
-    def base_url(self) -> str:
-        """What an instance uses in place of https://graph.facebook.com."""
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def start(self) -> None:
-        """Answer calls from now on."""
-        self._serving.start()
-
-    def stop(self) -> None:
-        """Close the socket and every connection, also those that a fault holds."""
-        self.stopping.set()
-        self.shutdown()
-        self._serving.join()
-        self.server_close()
-        for connection in list(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Remember the connection, so that `stop` can end it."""
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Close without the parent's polite FIN first: a lingering time of zero means a reset."""
-        self.close_request(request)
-
-    def close_request(self, request: Any) -> None:
-        """Forget a connection that has ended."""
-        self._open.discard(request)
-        super().close_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that went away is no news; anything else is told as any thread's crash is."""
-        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
-            super().handle_error(request, client_address)
+        super().__init__(_Call, port, "sandbox-graph")
 
 
-class _Call(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server_version, sys_version = "sandbox", ""
-    timeout = _IDLE_S
-    wbufsize = -1  # headers and body leave in one segment
-    disable_nagle_algorithm = True
-
-    def do_POST(self) -> None:
+class _Call(LoopbackCall):
+    def do_POST(self) -> None:  # noqa: N802 (as http.server names it)
         try:
-            self._serve(self._body())
+            if self.path.rstrip("/").endswith("/media"):
+                self._take_file()
+            else:
+                self._serve(self._body())
         except MetaError as error:
             self._answer(error.status, error.body())
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 (as http.server names it)
         self.close_connection = True  # whatever body there is stays unread
-        self._answer(404, invalid("Unsupported get request.").body())
+        authorization = self.headers.get("Authorization")
+        try:
+            if self.path.startswith(FILES):
+                self._give_file(authorization)
+            elif MEDIA.fullmatch(self.path):
+                graph = self._server.graph
+                self._answer(200, graph.media(self.path, authorization, self._server.base_url))
+            else:
+                self._unsupported()
+        except MetaError as error:
+            self._answer(error.status, error.body())
 
-    do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815
+    def _unsupported(self) -> None:
+        self.close_connection = True
+        self._answer(404, invalid("Unsupported request.").body())
 
-    def log_message(self, *_: object) -> None:
-        """Say nothing: addresses and ids of people do not belong on standard error."""
+    do_PUT = do_DELETE = do_PATCH = _unsupported  # noqa: N815
+
+    def _take_file(self) -> None:
+        raw = self.body(FILE_BYTES)
+        if raw is None:
+            raise invalid("The request needs a Content-Length of at most 20 MB.")
+        said = self.headers.get("Authorization"), self.headers.get("Content-Type")
+        self._answer(200, self._server.graph.upload(self.path, *said, raw))
+
+    def _give_file(self, authorization: str | None) -> None:
+        kept = self._server.graph.file(self.path, authorization)
+        if kept is None:
+            self._answer(404, b"{}")
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", kept.mime_type)
+        self.send_header("Content-Length", str(len(kept.content)))
+        self.end_headers()
+        self.wfile.write(kept.content)
 
     def _body(self) -> bytes:
-        length = self.headers.get("Content-Length", "")
-        if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > _BODY_BYTES:
-            self.close_connection = True
+        body = self.body(_BODY_BYTES)
+        if body is None:
             raise invalid("The request needs a Content-Length of at most 256 KB.")
-        return self.rfile.read(int(length))
+        return body
 
     def _serve(self, raw: bytes) -> None:
         server = self._server
@@ -116,19 +83,19 @@ class _Call(BaseHTTPRequestHandler):
             self._answer(200, server.graph.mark_read(number, asked))
             return
         fault = server.faults.take(asked.customer)
-        self._hold(fault.delay_ms / 1000)
+        self.hold(fault.delay_ms / 1000)
         if fault.timeout == "before":
-            self._hold(fault.seconds)
+            self.hold(fault.seconds)
         if "before" in (fault.timeout, fault.reset):
-            self._reset()
+            self.reset()
             return
         wamid, body = server.graph.take(number, asked, fault) if fault.takes else ("", b"")
         server.post.report(wamid)
         if fault.reset == "after":
-            self._reset()
+            self.reset()
             return
         if fault.timeout == "after":
-            self._hold(fault.seconds)
+            self.hold(fault.seconds)
         self._settle(fault, body)
 
     def _settle(self, fault: Fault, body: bytes) -> None:
@@ -152,17 +119,9 @@ class _Call(BaseHTTPRequestHandler):
         self.end_headers()
         pause_s = fault.seconds / len(body) if fault.slow_bytes else 0
         for piece in (body[at : at + 1] for at in range(len(body))) if pause_s else (body,):
-            self._hold(pause_s)
+            self.hold(pause_s)
             self.wfile.write(piece)
             self.wfile.flush()
-
-    def _hold(self, seconds: float) -> None:
-        if seconds and self._server.stopping.wait(seconds):
-            raise ConnectionAbortedError
-
-    def _reset(self) -> None:
-        self.close_connection = True
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
     @property
     def _server(self) -> Listener:

@@ -53,14 +53,12 @@ def message(each: Message) -> Html:
         text=each.text,
         status=each.status,
         tick=_TICKS[each.status].format(error=each.fails),
-        iso=_moment(each.at_ms).isoformat(timespec="seconds"),
-        clock=f"{_moment(each.at_ms):%H:%M} UTC",
+        time=times(each.at_ms),
     )
 
 
 def person(key: str, name: str, last: Message | None, url: str, *, here: bool) -> Html:
     """One customer of the list."""
-    at_ms = last.at_ms if last else 0
     return fill(
         "person",
         key=key,
@@ -69,8 +67,7 @@ def person(key: str, name: str, last: Message | None, url: str, *, here: bool) -
         current=Html(' aria-current="page"') if here else "",
         name=name or address(key),
         last=(last.text or last.type) if last else "",
-        iso=_moment(at_ms).isoformat(timespec="seconds"),
-        clock=f"{_moment(at_ms):%H:%M} UTC" if last else "",
+        time=times(last.at_ms) if last else Html(""),
     )
 
 
@@ -78,6 +75,17 @@ def link(url: str, words: str, *, here: bool) -> Html:
     """A link, marked when it leads to where one is."""
     current = ' aria-current="page"' if here else ""
     return Html(f'<a href="{escape(url)}"{current}>{escape(words)}</a>')
+
+
+def times(at_ms: int, *, seconds: bool = False) -> Html:
+    """A time of the day in UTC, which the script turns into the local one."""
+    moment = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return fill(
+        "time",
+        iso=moment.isoformat(timespec="seconds"),
+        precise="seconds" if seconds else "minutes",
+        clock=f"{moment:%H:%M:%S} UTC" if seconds else f"{moment:%H:%M} UTC",
+    )
 
 
 def address(customer: str) -> str:
@@ -93,7 +101,3 @@ def read(name: str) -> str:
 @cache
 def _template(name: str) -> Template:
     return Template(read(f"templates/{name}.html").rstrip("\n"))
-
-
-def _moment(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)

@@ -1,7 +1,9 @@
-"""The page: a customer's phone, in plain HTML that a few lines of script keep fresh."""
+"""The page: plain HTML with forms, which a few lines of script keep fresh."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs
 
 import falcon
 
@@ -10,8 +12,8 @@ from app.sandbox.api import Desk, not_taken
 from app.sandbox.asked import read_body
 from app.sandbox.chat import customer_key
 from app.sandbox.guard import Refused, loopback_only
-from app.sandbox.markup import Html, fill
 from app.sandbox.request import TEXT_CHARACTERS
+from app.sandbox.screen import PANES, Screen, View
 
 if TYPE_CHECKING:
     from app.sandbox.sandbox import Sandbox
@@ -39,125 +41,61 @@ class Static:
 class Phone:
     """The page of a chat, `?customer=` with `&number=`; without them, only who there is."""
 
-    def __init__(self, sandbox: "Sandbox", desk: Desk, prefix: str) -> None:
-        self._sandbox, self._desk, self._prefix = sandbox, desk, prefix
+    def __init__(self, sandbox: "Sandbox", desk: Desk, screen: Screen) -> None:
+        self._sandbox, self._desk, self._screen = sandbox, desk, screen
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Show the phone; looking at a chat reads what was delivered into it."""
+        resp.content_type = falcon.MEDIA_HTML
         written = _parameter(req, "customer")
-        customer = customer_key(written)
-        if customer is None:
+        if customer_key(written) is None:
             problem = "That is not an international phone number." if written else ""
             resp.status = falcon.HTTP_400 if written else falcon.HTTP_200
-            self._show(resp, None, fill("nobody", problem=_problem(problem)))
+            resp.text = self._screen.nobody(problem)
             return
-        number = self._number(req, customer)
-        self._sandbox.customer_reads(customer, number)
-        self._show(resp, customer, self._chat(customer, number, name=_parameter(req, "name")))
+        view = view_of(req, self._sandbox)
+        self._sandbox.customer_reads(view.customer, view.number)
+        resp.text = self._screen.show(view)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Write as the customer, then show the chat again."""
-        customer = customer_key(_parameter(req, "customer"))
-        if customer is None:
-            raise Refused(400, "invalid_request", "Which customer?")
-        form = _form(req)
-        # Browsers send line ends as CR LF; a phone does not.
-        text = form.get("text", "").replace("\r\n", "\n").strip()
-        number, name = self._number(req, customer), form.get("name", "")
+        view, form = view_of(req, self._sandbox), form_of(req)
+        text, name = text_of(form), form.get("name", "")
         try:
-            self._write(number, customer, text, name)
+            self._write(view, text, name)
         except Refused as refused:
-            resp.status = refused.status
-            problem = str(refused.media["message"])
-            chat = self._chat(customer, number, name=name, draft=text, problem=problem)
-            self._show(resp, customer, chat)
+            show_refusal(resp, refused, self._screen, view, form)
         else:
-            raise falcon.HTTPSeeOther(self._link(customer, number) + "#newest")
+            raise falcon.HTTPSeeOther(self._screen.link(view.customer, view.number) + "#newest")
 
-    def _write(self, number: str, customer: str, text: str, name: str) -> None:
-        if not 0 < len(text) <= TEXT_CHARACTERS:
-            words = f"A message has 1 to {TEXT_CHARACTERS:,} characters."
-            raise Refused(400, "invalid_request", words)
+    def _write(self, view: View, text: str, name: str) -> None:
+        require_text(text)
         node = {"type": "text", "text": {"body": text}}
-        wamid, reply = self._desk.write(number or None, customer, node, name=name)
+        wamid, reply = self._desk.write(view.number or None, view.customer, node, name=name)
         if not reply.taken:
             raise not_taken(reply, wamid)
 
-    def _chat(
-        self, customer: str, number: str, *, name: str, draft: str = "", problem: str = ""
-    ) -> Html:
-        phones = self._sandbox.phones
-        messages = phones.chat(customer, number)
-        return fill(
-            "chat",
-            prefix=self._prefix,
-            name=phones.name_of(customer) or name or markup.address(customer),
-            given_name=name,
-            presence=self._presence(customer, number),
-            numbers=self._numbers(customer, number),
-            here=self._link(customer, number),
-            empty="" if messages else "Nothing here yet. The business may answer once you wrote.",
-            messages=Html("").join(markup.message(each) for each in messages),
-            problem=_problem(problem),
-            draft=draft,
-        )
 
-    def _presence(self, customer: str, number: str) -> str:
-        if self._sandbox.phones.is_typing(customer, number):
-            return "The business is typing…"
-        if self._sandbox.phones.window_is_open(customer, number):
-            return f"{markup.address(customer)} · window open"
-        return f"{markup.address(customer)} · window closed: write first"
+def view_of(req: falcon.Request, sandbox: "Sandbox", pane: str = "") -> View:
+    """The chat that a request is about; raises Refused.
 
-    def _numbers(self, customer: str, number: str) -> Html:
-        numbers = list(self._sandbox.numbers.values())
-        if len(numbers) <= 1:
-            return Html("")
-        links = (
-            markup.link(
-                self._link(customer, each.phone_number_id),
-                each.display_phone_number,
-                here=each.phone_number_id == number,
-            )
-            for each in numbers
-        )
-        return Html(f'<nav class="numbers" aria-label="Business numbers">{"".join(links)}</nav>')
-
-    def _show(self, resp: falcon.Response, customer: str | None, chat: Html) -> None:
-        people = (
-            markup.person(key, name, last, self._link(key) + "#newest", here=key == customer)
-            for key, name, last in self._sandbox.phones.everybody()
-        )
-        resp.content_type = "text/html; charset=utf-8"
-        resp.text = fill(
-            "page",
-            title="WhatsApp sandbox: " + ("customers" if customer is None else "a customer"),
-            prefix=self._prefix,
-            view="choosing" if customer is None else "chatting",
-            people=Html("").join(people),
-            chat=chat,
-        )
-
-    def _number(self, req: falcon.Request, customer: str) -> str:
-        """The business number of the chat: as asked, else where they last wrote, else the first."""
-        asked = _parameter(req, "number")
-        if asked in self._sandbox.numbers:
-            return asked
-        chat = self._sandbox.phones.chat(customer)
+    Its number is the one asked for, else where the customer wrote last, else the first.
+    """
+    customer = customer_key(_parameter(req, "customer"))
+    if customer is None:
+        raise Refused(400, "invalid_request", "Which customer?")
+    number = _parameter(req, "number")
+    if number not in sandbox.numbers:
+        chat = sandbox.phones.chat(customer)
         last = [chat[-1].phone_number_id] if chat else []
-        return next(iter([*last, *self._sandbox.numbers]), "")
-
-    def _link(self, customer: str, number: str = "") -> str:
-        parameters = {"customer": customer} | ({"number": number} if number else {})
-        return f"{self._prefix}/?{urlencode(parameters)}"
-
-
-def _parameter(req: falcon.Request, name: str) -> str:
-    value: Any = req.params.get(name, "")
-    return value if isinstance(value, str) else ""
+        number = next(iter([*last, *sandbox.numbers]), "")
+    pane = pane or _parameter(req, "pane")
+    name = _parameter(req, "name")
+    return View(customer, number, pane if pane in PANES else PANES[0], name)
 
 
-def _form(req: falcon.Request) -> dict[str, str]:
+def form_of(req: falcon.Request) -> dict[str, str]:
+    """The fields of a posted form; raises Refused."""
     try:
         fields = parse_qs(
             read_body(req).decode(),
@@ -170,5 +108,27 @@ def _form(req: falcon.Request) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
-def _problem(words: str) -> Html:
-    return fill("problem", words=words) if words else Html("")
+def text_of(form: Mapping[str, str]) -> str:
+    """What was written: browsers send line ends as CR LF, a phone does not."""
+    return form.get("text", "").replace("\r\n", "\n").strip()
+
+
+def require_text(text: str) -> None:
+    """A message has something to say, and not too much; raises Refused."""
+    if not 0 < len(text) <= TEXT_CHARACTERS:
+        raise Refused(400, "invalid_request", f"A message has 1 to {TEXT_CHARACTERS:,} characters.")
+
+
+def show_refusal(
+    resp: falcon.Response, refused: Refused, screen: Screen, view: View, form: Mapping[str, str]
+) -> None:
+    """Show the page again with what went wrong, and with what was written."""
+    resp.status = refused.status
+    resp.content_type = falcon.MEDIA_HTML
+    said = {"problem": str(refused.media["message"]), "draft": text_of(form)}
+    resp.text = screen.show(replace(view, name=form.get("name", ""), **said))
+
+
+def _parameter(req: falcon.Request, name: str) -> str:
+    value: Any = req.params.get(name, "")
+    return value if isinstance(value, str) else ""

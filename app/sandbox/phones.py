@@ -80,11 +80,23 @@ class Phones:
             if len(self._wrote_ms) > WINDOWS:
                 self._wrote_ms.popitem(last=False)
 
+    def a_day_passes(self, customer: str, phone_number_id: str) -> None:
+        """Move what the customer last wrote 24 hours back, as so much time would."""
+        key = (customer, phone_number_id)
+        with self._lock:
+            if key in self._wrote_ms:
+                self._wrote_ms[key] -= WINDOW_MS
+
     def window_is_open(self, customer: str, phone_number_id: str) -> bool:
         """Whether the customer wrote to this number within the last 24 hours."""
+        until_ms = self.window_until_ms(customer, phone_number_id)
+        return until_ms is not None and clock.now_ms() < until_ms
+
+    def window_until_ms(self, customer: str, phone_number_id: str) -> int | None:
+        """When the customer's window ends or ended, in epoch milliseconds; None without one."""
         with self._lock:
             wrote_ms = self._wrote_ms.get((customer, phone_number_id))
-        return wrote_ms is not None and clock.now_ms() < wrote_ms + WINDOW_MS
+        return None if wrote_ms is None else wrote_ms + WINDOW_MS
 
     def find(self, wamid: str) -> Message | None:
         """The message with this id, while it is remembered."""

@@ -112,9 +112,9 @@ def _media(node: dict[str, Any], kind: str) -> str:
     if link and not _LINK.fullmatch(link):
         raise MetaError(131009, f"Parameter '{kind}' holds a link that is not a URL.")
     caption = _string(node, "caption", CAPTION_CHARACTERS)
-    if caption and kind == "audio":
-        raise invalid("Param audio has no caption.")
-    return caption or _string(node, "filename") or link or ""
+    if caption and kind in {"audio", "sticker"}:
+        raise invalid(f"Param {kind} has no caption.")
+    return caption or _string(node, "filename") or link or f"[{kind}]"
 
 
 _KINDS: dict[str, Callable[[dict[str, Any], str], str]] = {
@@ -123,7 +123,14 @@ _KINDS: dict[str, Callable[[dict[str, Any], str], str]] = {
     "document": _media,
     "audio": _media,
     "video": _media,
+    "sticker": _media,
 }
+_FILE_TYPES = re.compile(r"(?:image|audio|video|text|application)/[\w.+-]{1,100}")
+
+
+def takes(mime_type: str) -> bool:
+    """Whether a file of this type may be uploaded at all."""
+    return _FILE_TYPES.fullmatch(mime_type) is not None
 
 
 def _string(node: dict[str, Any], name: str, longest: int = 0, shown: str = "") -> str | None:

@@ -6,6 +6,8 @@ import falcon
 
 from app.sandbox import api, page
 from app.sandbox.guard import Refused, answer_refusal
+from app.sandbox.playground_page import Deeds
+from app.sandbox.screen import Screen
 
 if TYPE_CHECKING:
     from app.sandbox.sandbox import Sandbox
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 def add(app: falcon.App[Any, Any], sandbox: "Sandbox", prefix: str) -> None:
     """Put the page and the API of this sandbox under `prefix`, such as `/sandbox`."""
     desk = api.Desk(sandbox)
-    phone = page.Phone(sandbox, desk, prefix)
+    screen = Screen(sandbox, prefix)
+    phone = page.Phone(sandbox, desk, screen)
     thread = api.Thread(sandbox, desk)
     app.add_error_handler(Refused, answer_refusal)
     app.add_route(prefix, phone)
@@ -25,3 +28,5 @@ def add(app: falcon.App[Any, Any], sandbox: "Sandbox", prefix: str) -> None:
     app.add_route(f"{prefix}/api/customers/{{customer}}/read", api.Reading(sandbox))
     app.add_route(f"{prefix}/api/received", api.Received(sandbox))
     app.add_route(f"{prefix}/api/faults", api.FaultRules(sandbox))
+    if sandbox.playground is not None:
+        app.add_route(f"{prefix}/do/{{deed}}", Deeds(sandbox, sandbox.playground, screen))

@@ -9,12 +9,14 @@ import falcon
 from app.sandbox import envelope, routes
 from app.sandbox.chat import Message, Status, customer_key, is_user_id, new_wamid, opens_window
 from app.sandbox.faults import Faults
+from app.sandbox.files import Files
 from app.sandbox.graph import Graph, sent_message
 from app.sandbox.heard import heard_message, written
 from app.sandbox.journal import Journal
 from app.sandbox.listener import Listener
 from app.sandbox.number import Number
 from app.sandbox.phones import Phones
+from app.sandbox.playground import Playground, a_day_passes
 from app.sandbox.post import Post, Reply
 from core import clock
 
@@ -26,15 +28,24 @@ class Sandbox:
         journal: where to append a JSON line for each request that WhatsApp accepted, before it is
             answered. With it, chats and windows outlive the process. None: in memory only.
         port: of the Graph listener on 127.0.0.1; 0 picks a free one.
+        playground: shown beside the phones; it needs the gateway's database.
 
     """
 
-    def __init__(self, *, journal: Path | None = None, port: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        journal: Path | None = None,
+        port: int = 0,
+        playground: Playground | None = None,
+    ) -> None:
         self.numbers: dict[str, Number] = {}
         self.phones = Phones()
         self.faults = Faults()
         self.journal = Journal(journal)
+        self.files = Files()
         self.post = Post(self.numbers, self.phones, self._reported)
+        self.playground = playground
         self._port = port
         self._listener: Listener | None = None
         for entry in self.journal.read():
@@ -57,10 +68,12 @@ class Sandbox:
 
     def start(self) -> None:
         """Bind the Graph listener and start to report statuses, also those of the last life."""
-        graph = Graph(self.numbers, self.phones, self.journal)
+        graph = Graph(self.numbers, self.phones, self.journal, self.files)
         self._listener = Listener(graph, self.faults, self.post, self._port)
         self._listener.start()
         self.post.start()
+        if self.playground is not None:
+            self.playground.pbx.start()
         for wamid in self.phones.unreported():
             self.post.report(wamid)
 
@@ -70,6 +83,8 @@ class Sandbox:
             self._listener.stop()
             self._listener = None
             self.post.stop()
+            if self.playground is not None:
+                self.playground.pbx.stop()
 
     def write(
         self,
@@ -119,6 +134,17 @@ class Sandbox:
             self.post.report(wamid, Status.READ)
         return len(unread)
 
+    def close_window(self, phone_number_id: str, customer: str) -> None:
+        """Have 24 hours pass for a customer, on WhatsApp's side and on the gateway's.
+
+        Args:
+            phone_number_id: of the business number.
+            customer: the sandbox's key: digits of the number, or a user id.
+        """
+        entry = {"kind": "travelled", "customer": customer, "phone_number_id": phone_number_id}
+        self._hear(entry | {"at_ms": clock.now_ms()})
+        a_day_passes(phone_number_id, customer)
+
     def _hear(self, entry: dict[str, Any]) -> None:
         self.journal.remember(entry)
         self._recall(entry)
@@ -137,6 +163,8 @@ class Sandbox:
                     self.phones.opened_window(
                         entry["customer"], entry["phone_number_id"], entry["wrote_ms"]
                     )
+            case "travelled":
+                self.phones.a_day_passes(entry["customer"], entry["phone_number_id"])
             case "told":
                 self.phones.mark(entry["message_id"], Status(entry["status"]))
 

@@ -1,6 +1,7 @@
 """How a proven webhook becomes an event: one row, committed before the answer, once per repeat."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -30,6 +31,7 @@ from workers.text import text_hash
 
 DUPLICATE = "duplicate"
 
+_RIVALS = 100
 _KEY_CHARACTERS = 255
 _SEAT_LOOK_MS = 15_000
 
@@ -55,7 +57,7 @@ def keep(row: Row, repeats: RepeatKeys | None) -> Acceptance:
     """Keep a webhook as an event, durably, or find the event that it repeats.
 
     Args:
-        row: the event's (see `row_of`).
+        row: the event's (see `row_of_arrival`).
         repeats: what makes the request a repeat, if anything does.
 
     Raises:
@@ -63,7 +65,7 @@ def keep(row: Row, repeats: RepeatKeys | None) -> Acceptance:
         DatabaseUnavailable: nothing was kept, as far as anybody can tell: a commit whose answer was
             lost may have been.
     """
-    return _twice_at_most(_keep, row, repeats)
+    return _despite_rivals(_keep, row, repeats)
 
 
 def keep_late(waited: Sequence[tuple[Row, RepeatKeys | None]]) -> list[Acceptance]:
@@ -78,7 +80,7 @@ def keep_late(waited: Sequence[tuple[Row, RepeatKeys | None]]) -> list[Acceptanc
     try:
         return _keep_together(waited)
     except peewee.IntegrityError:
-        return [_twice_at_most(_keep_late, row, repeats) for row, repeats in waited]
+        return [_despite_rivals(_keep_late, row, repeats) for row, repeats in waited]
 
 
 @transaction
@@ -86,14 +88,15 @@ def _keep_together(waited: Sequence[tuple[Row, RepeatKeys | None]]) -> list[Acce
     return [_keep_late(row, repeats) for row, repeats in waited]
 
 
-def _twice_at_most(
+def _despite_rivals(
     kept: Callable[[Row, RepeatKeys | None], Acceptance], row: Row, repeats: RepeatKeys | None
 ) -> Acceptance:
-    try:
-        return kept(row, repeats)
-    except peewee.IntegrityError:
-        # Another request with one of the keys was committed between our look and our write.
-        return kept(row, repeats)
+    # Another request with one of the keys may be committed between our look and our write; where
+    # keys are forgotten soon, yet another after it.
+    for _ in range(_RIVALS):
+        with suppress(peewee.IntegrityError):
+            return kept(row, repeats)
+    return kept(row, repeats)
 
 
 @transaction
@@ -155,23 +158,39 @@ def repeat_of(earlier: Idempotency | Earlier, repeats: RepeatKeys) -> Acceptance
 def row_of(integration: KnownIntegration, payload: dict[str, Any]) -> Row:
     """What a webhook's payload becomes: an event's row, with an id of its own, not yet kept."""
     arrival = threecx.read(payload, integration.default_region, integration.own_numbers)
+    said = {"duration_s": arrival.duration_s, "body": payload}
+    return row_of_arrival(integration, integration.instance_id, arrival, said)
+
+
+def row_of_arrival(
+    integration: KnownIntegration, instance_id: str, arrival: Arrival, said: dict[str, Any]
+) -> Row:
+    """What has arrived, by whichever door, becomes an event's row.
+
+    Args:
+        integration: whose door.
+        instance_id: the WhatsApp number by which it goes out.
+        arrival: what we understand of it.
+        said: what else its content keeps; what came stands in `body`.
+    """
     now = clock.now_ms()
     hashed = address_hash(integration.account_id, arrival.to) if arrival.to else None
     content = {
         "to": arrival.to,
         "text": arrival.text,
         "purpose": arrival.purpose,
-        "body": payload,
+        "media": [{"url": each} for each in arrival.media],
+        **said,
     }
     return {
         "id": new_id("evt"),
         "account_id": integration.account_id,
         "integration_id": integration.id,
-        "instance_id": integration.instance_id,
+        "instance_id": instance_id,
         "event_type": arrival.event_type,
         "state": State.RECEIVED.value,
         "address_hash": hashed,
-        "conversation_key": conversation_key(integration.instance_id, hashed) if hashed else None,
+        "conversation_key": conversation_key(instance_id, hashed) if hashed else None,
         "text_hash": _text_hash(integration, arrival),
         "payload": orjson.dumps(content).decode(),
         "received_at_ms": now,

@@ -4,18 +4,17 @@ import logging
 import threading
 from contextlib import suppress
 from itertools import islice
-from typing import Any
 
 from app.directory import Directory
-from app.proof import Caller
 from app.room import Room
 from app.spool import Entry, Spool, SpoolEmptied, SpoolUnavailable
 from app.webhooks import acceptance
 from app.webhooks.acceptance import Acceptance
+from app.webhooks.unanswered import Unanswered
 from core import telemetry
 from core.config import Settings
 from models.database import close_connection
-from models.idempotency import RepeatKeys
+from models.idempotency import Idempotency, RepeatKeys
 from models.inbound_item import InboundItem, Told
 from models.patience import within
 from models.revision import Revision
@@ -45,22 +44,28 @@ class Keeper:
         if settings.spool_dir is not None:
             self._spool = Spool(settings.spool_dir, settings.spool_max_mb * _MEGABYTE)
         self._away = False
+        self._unanswered = Unanswered()
         self.directory = Directory(is_away=lambda: self._away, may_be_old=lambda: self.has_spool)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
 
-    def accept(
-        self, caller: Caller, payload: dict[str, Any], repeats: RepeatKeys | None
-    ) -> Acceptance:
-        """Keep a webhook, durably, or find the event that it repeats.
+    def accept(self, row: acceptance.Row, repeats: RepeatKeys | None) -> Acceptance:
+        """Keep an event, durably, or find the one that it repeats.
 
         While anything waits in the spool, everything goes there, so that the order stays.
+
+        Args:
+            row: the event's (see `acceptance.row_of_arrival`).
+            repeats: what makes the request a repeat, if anything does.
 
         Raises:
             Refused: `idempotency_conflict`, or `service_unavailable` when too much is unfinished.
             DatabaseUnavailable: nothing was kept.
         """
-        row = acceptance.row_of(caller.integration, payload)
+        if repeats is not None and repeats.are_brief:
+            earlier = self._unanswered.event(row["integration_id"], repeats)
+            if earlier is not None:
+                return Acceptance(earlier, duplicate=True, seated=False)
         if self._away or self.may_hold_more:
             with suppress(SpoolEmptied):
                 return self._put_aside(row, repeats, joining=not self._away)
@@ -70,6 +75,15 @@ class Keeper:
         except DatabaseUnavailable as failure:
             self._went_away(failure)
             return self._put_aside(row, repeats)
+
+    def was_answered(self, integration_id: str, repeats: RepeatKeys, event_id: str) -> None:
+        """Forget brief keys, for their request has its answer: an equal one is another message.
+
+        Raises:
+            DatabaseUnavailable: the keys live on until their time is over.
+        """
+        if not self._unanswered.forget(integration_id, repeats, event_id):
+            Idempotency.forget(integration_id, repeats, event_id)
 
     def keep_items(self, rows: list[Told]) -> list[str]:
         """Keep what Meta told (see InboundItem.keep), in the database alone: Meta comes again.
@@ -110,10 +124,13 @@ class Keeper:
     ) -> Acceptance:
         if self._spool is None:
             raise DatabaseUnavailable("the database is away, and there is no SPOOL_DIR")
+        brief = repeats if repeats is not None and repeats.are_brief else None
         try:
-            earlier = self._spool.put(Entry(row, repeats), joining=joining)
+            earlier = self._spool.put(Entry(row, None if brief else repeats), joining=joining)
         except SpoolUnavailable as full:
             raise DatabaseUnavailable(str(full)) from None
+        if brief is not None:
+            self._unanswered.add(row["integration_id"], brief, row["id"])
         if earlier is not None and repeats is not None:
             return acceptance.repeat_of(earlier, repeats)
         return Acceptance(row["id"], duplicate=False, seated=False)

@@ -9,7 +9,7 @@ from app.directory import KnownIntegration
 from app.limiter import Limiter
 from app.proof import Proof
 from app.webhooks import outcome
-from app.webhooks.acceptance import repeat_keys
+from app.webhooks.acceptance import repeat_keys, row_of
 from app.webhooks.keeping import Keeper
 from core.errors import ErrorCode, Refused
 from models.event import Event
@@ -34,8 +34,9 @@ class Webhook:
         caller = self._proof.authenticate(req, integration_id, body)
         self._limiter.admit(integration_id)
         payload = parse_object(body)
-        _require_module(caller.integration)
-        kept = self._keeper.accept(caller, payload, repeat_keys(req, caller, payload, body))
+        require_module(caller.integration)
+        repeats = repeat_keys(req, caller, payload, body)
+        kept = self._keeper.accept(row_of(caller.integration, payload), repeats)
         if kept.seated:
             outbound.begin(kept.event_id)
         ended = self._waiting.outcome(kept.event_id, outcome.wanted_wait_s(req))
@@ -69,18 +70,31 @@ class Status:
 
 
 class UnknownIntegration:
-    """Whatever else is posted below the webhook's address has an id that nobody has."""
+    """Whatever else is posted below the doors' address has an id that nobody has."""
 
-    def __init__(self, webhook: Webhook) -> None:
-        self._webhook = webhook
+    def __init__(self, proof: Proof) -> None:
+        self._proof = proof
 
-    def __call__(self, req: falcon.Request, resp: falcon.Response, **params: Any) -> None:
+    def __call__(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,  # noqa: ARG002 (the framework's name)
+        **params: Any,
+    ) -> None:
         """Refuse as any unknown id is refused."""
         if req.method != "POST":
             raise Refused(ErrorCode.NOT_FOUND)
-        self._webhook.on_post(req, resp, params["rest"])
+        body = read_body(req)
+        rest: str = params["rest"]
+        # The id alone may be somebody's, at an address that is none.
+        self._proof.authenticate(req, rest.removeprefix("webhook/") + "/", body)
 
 
-def _require_module(integration: KnownIntegration) -> None:
+def require_module(integration: KnownIntegration) -> None:
+    """See that the account has the 3CX module.
+
+    Raises:
+        Refused: `module_not_enabled`.
+    """
     if not integration.module_enabled:
         raise Refused(ErrorCode.MODULE_NOT_ENABLED)

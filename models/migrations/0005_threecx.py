@@ -23,7 +23,8 @@ STATEMENTS = (
     "CREATE INDEX forward_due ON forward (due_at_ms) WHERE finished_at_ms IS NULL",
     """CREATE INDEX forward_lane ON forward (conversation_key, destination_id, turn, seq)
         WHERE finished_at_ms IS NULL""",
-    """CREATE INDEX forward_seated ON forward (destination_id)
+    # The second column has SQLite prefer it to the index of all that a destination ever got.
+    """CREATE INDEX forward_seated ON forward (destination_id, finished_at_ms)
         WHERE seated AND finished_at_ms IS NULL""",
     """CREATE INDEX forward_waiting ON forward (destination_id, waiting_for, turn, seq)
         WHERE NOT seated AND finished_at_ms IS NULL""",

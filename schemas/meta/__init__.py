@@ -10,6 +10,7 @@ from schemas.meta.items import (
     from_bytes,
 )
 from schemas.meta.notification import items
+from schemas.meta.shown import Media, media_of
 from schemas.meta.signature import verify
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "InboundMessage",
     "Item",
     "MalformedWebhook",
+    "Media",
     "Other",
     "StatusUpdate",
     "from_bytes",
     "items",
+    "media_of",
     "verify",
 ]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from tests.chaos.checks import CHECKS, OptOuts
+from tests.chaos.checks import CHECKS, IntoThreecx, OptOuts
 from tests.chaos.checks.check import Violation
 from tests.chaos.checks.story import Story
 
@@ -46,6 +46,14 @@ KINDS = (
     "state_illegal",
     "uncertain_resent_by_itself",
     "blocked_by_finished",
+    "told_from_nowhere",
+    "told_but_not_taken",
+    "told_under_two_ids",
+    "told_out_of_order",
+    "failed_without_cause",
+    "refusal_untold",
+    "told_too_often",
+    "cooled_down_too_little",
 )
 _SHOWN = 50
 
@@ -56,8 +64,9 @@ class Report:
 
     Args:
         violations: what must not be, in the order of the checks.
-        counts: accepted, sent, refused (by error code), recorded, uncertain, lost, doubled,
-            inversions, and `opt_out_commit_p99_ms` (None when no opt-out could be measured).
+        counts: accepted, sent, refused (by error code), recorded, uncertain, told (news that 3CX
+            took), told_again (that it took more than once), lost, doubled, inversions, and
+            `opt_out_commit_p99_ms` (None when no opt-out could be measured).
     """
 
     violations: list[Violation]
@@ -119,15 +128,18 @@ def _counts(story: Story, checks: list[Check], violations: list[Violation]) -> d
     found = Counter(each.kind for each in violations)
     errors = Counter(str(each.error) for each in story.events.values() if each.state == "refused")
     (opt_outs,) = (each for each in checks if isinstance(each, OptOuts))
+    (into_3cx,) = (each for each in checks if isinstance(each, IntoThreecx))
     return {
         "accepted": len(story.events),
         "sent": states["sent"],
         "refused": dict(sorted(errors.items())),
         "recorded": states["recorded"],
         "uncertain": states["uncertain"],
+        "told": into_3cx.told,
+        "told_again": into_3cx.told_again,
         "lost": found["acknowledged_and_lost"],
-        "doubled": found["sent_twice"] + found["repeat_became_two"],
-        "inversions": found["out_of_order"],
+        "doubled": found["sent_twice"] + found["repeat_became_two"] + found["told_under_two_ids"],
+        "inversions": found["out_of_order"] + found["told_out_of_order"],
         "opt_out_commit_p99_ms": opt_outs.p99_ms(),
     }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core import clock
 from tests.chaos.plant import EMBEDDED, SERVERS
+from tests.chaos.trunks import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from tests.chaos.plant import Plant
     from tests.chaos.proxy import Proxy
+    from tests.chaos.sites import Site
 
     Cause = Callable[["Strike"], AbstractContextManager[None]]
 
@@ -31,7 +33,12 @@ class Strike:
 
     plant: Plant
     dice: Random
-    customers: list[str] = field(repr=False)  # whom a failing provider may concern
+    sites: list[Site] = field(repr=False)  # whom a failing provider or trunk may concern
+
+    @property
+    def customers(self) -> list[str]:
+        """The customers of all sites."""
+        return [each for site in self.sites for each in site.customers]
 
 
 @dataclass(frozen=True)
@@ -210,6 +217,20 @@ def _provider(name: str, *rules: dict[str, Any], share: float = 0.3) -> Fault:
     return Fault(f"provider: {name}", _BOTH, lambda strike: cause(strike, *rules), (3.0, 8.0))
 
 
+@contextmanager
+def _trunks_fail(strike: Strike, *troubles: Trouble) -> Iterator[None]:
+    """Half of the trunks have trouble."""
+    dice = strike.dice
+    for site in dice.sample(strike.sites, max(1, len(strike.sites) // 2)):
+        strike.plant.trunks.trouble([site.instance_id], dice.choice(troubles))
+    yield
+    strike.plant.trunks.heal()
+
+
+def _trunk(name: str, *troubles: Trouble) -> Fault:
+    return Fault(f"3CX: {name}", _BOTH, lambda strike: _trunks_fail(strike, *troubles), (3.0, 10.0))
+
+
 _PROCESSES = (
     Fault("web killed", _ALONE, partial(_killed, command="web")),
     Fault("worker killed", _ALONE, partial(_killed, command="worker")),
@@ -281,7 +302,21 @@ _PROVIDER = (
     _provider("failed status", {"failed": 131026}, {"failed": 131047}),
     _provider("silent", {"silent": True}, {"silent": True, "reset": "after"}),
 )
-_GROUPS = (_PROCESSES, (*_STORES, *_NETWORK), _CLOCK, _PROVIDER)
+_ELSEWHERE = "http://127.0.0.1:9/elsewhere"
+_TRUNKS = (
+    _trunk("500 and 503", Trouble(500), Trouble(503, retry_after_s=1)),
+    _trunk("500, but takes it", Trouble(500, takes=True)),
+    _trunk("asks to wait", Trouble(429, retry_after_s=1), Trouble(425)),
+    _trunk("refuses", Trouble(422), Trouble(400)),
+    _trunk("redirects", Trouble(302, location=_ELSEWHERE), Trouble(308, location=_ELSEWHERE)),
+    _trunk("reset before", Trouble(0)),
+    _trunk("reset after", Trouble(0, takes=True)),
+    _trunk("silent", Trouble(0, wait_s=12), Trouble(0, takes=True, wait_s=12)),
+    _trunk("slow", Trouble(takes=True, wait_s=2), Trouble(takes=True, wait_s=6)),
+    _trunk("away", Trouble(away=True)),
+    _trunk("answers twice", Trouble(takes=True, twice=True), Trouble(503, twice=True)),
+)
+_GROUPS = (_PROCESSES, (*_STORES, *_NETWORK), _CLOCK, _PROVIDER, _TRUNKS)
 FAULTS = tuple(each for group in _GROUPS for each in group)
 
 

@@ -37,8 +37,10 @@ if TYPE_CHECKING:
 _TRIES = 5
 _AT_ONCE = 5_000
 
-_STANDING = """SELECT id, state, waiting_for, due_at_ms FROM event
-    WHERE finished_at_ms IS NULL ORDER BY seq"""
+_STANDING = {
+    "standing": ("event", "event_id"),
+    "standing_news": ("forward", "forward_id"),
+}
 
 
 class Record:
@@ -100,8 +102,19 @@ class Record:
         customer: str,
         message_id: str,
         opt_out: bool,
+        text: str | None = None,
     ) -> None:
-        """A customer wrote, and Meta has just told of it; `status` is 0 without an answer."""
+        """A customer wrote, and Meta has just told of it.
+
+        Args:
+            asked_ms: when the request went out, in epoch milliseconds.
+            status: of the answer; 0 when there was none.
+            instance_id: the number that they wrote to.
+            customer: who.
+            message_id: the same for every time that Meta tells of it.
+            opt_out: whether they want no more messages.
+            text: what they wrote, if nobody else writes the same.
+        """
         self.write(
             "wrote",
             at_ms=asked_ms,
@@ -111,6 +124,7 @@ class Record:
             customer=customer,
             opt_out=opt_out,
             message_id=message_id,
+            text=text,
         )
 
     def close(self) -> None:
@@ -136,31 +150,41 @@ def install(settings: Settings) -> None:
 def _install(settings: Settings) -> None:
     with _opened(settings) as (connection, dialect):
         if dialect == "postgres":
-            tables = ", ".join(dict.fromkeys(each.table for each in WATCHED))
+            there = _tables(connection, dialect)
+            tables = ", ".join(sorted({each.table for each in WATCHED} & there))
             connection.execute(f"LOCK TABLE {tables} IN SHARE ROW EXCLUSIVE MODE")
             known = "SELECT 1 FROM pg_tables WHERE schemaname = 'public' AND tablename = 'history'"
         else:
             connection.execute("BEGIN IMMEDIATE")
             known = "SELECT 1 FROM sqlite_master WHERE name = 'history'"
         if connection.execute(known).fetchone() is None:
-            for statement in statements(dialect):
+            for statement in statements(dialect, _tables(connection, dialect)):
                 connection.execute(statement)
         connection.commit()
 
 
-def collect(caller_file: Path, whatsapp_journal: Path, settings: Settings, out: Path) -> None:
-    """Merge what callers, WhatsApp and the database saw into one file of JSON lines.
+def collect(
+    caller_file: Path,
+    whatsapp_journal: Path,
+    settings: Settings,
+    out: Path,
+    trunk_journal: Path | None = None,
+) -> None:
+    """Merge what callers, WhatsApp, 3CX and the database saw into one file of JSON lines.
 
     Lines stand by their `at_ms`, but those of one source stay in their own order: it says more than
-    the clock. The last lines, of kind `standing`, are the events that have not ended.
+    the clock. The last lines, of kind `standing` and `standing_news`, are the events and the news
+    that have not ended.
     """
     with _opened(settings) as (connection, dialect), out.open("wb") as file:
         begin = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         connection.execute(begin if dialect == "postgres" else "BEGIN")
-        sources = (_lines(caller_file), _receipts(whatsapp_journal), _rows(connection, dialect))
+        sources = [_lines(caller_file), _receipts(whatsapp_journal), _rows(connection, dialect)]
+        if trunk_journal is not None:
+            sources.append(_lines(trunk_journal))
         for line in heapq.merge(*sources, key=lambda line: line["at_ms"]):
             file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-        for line in _standing(connection):
+        for line in _standing(connection, _tables(connection, dialect)):
             file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         connection.rollback()
 
@@ -192,17 +216,27 @@ def _rows(connection: Any, dialect: str) -> Iterator[Line]:
                 yield {"kind": kind, "at_ms": at_ms, "n": n, "tx": tx} | orjson.loads(fields)
 
 
-def _standing(connection: Any) -> Iterator[Line]:
+def _standing(connection: Any, there: set[str]) -> Iterator[Line]:
     now = clock.now_ms()
-    for event_id, state, waiting_for, due_at_ms in connection.execute(_STANDING):
-        yield {
-            "kind": "standing",
-            "at_ms": now,
-            "event_id": event_id,
-            "state": state,
-            "waiting_for": waiting_for,
-            "due_at_ms": due_at_ms,
-        }
+    for kind, (table, name) in _STANDING.items():
+        if table not in there:
+            continue
+        rows = connection.execute(
+            f"SELECT id, state, waiting_for, due_at_ms FROM {table} "  # noqa: S608 - our own words
+            "WHERE finished_at_ms IS NULL ORDER BY seq"
+        )
+        for row_id, state, waiting_for, due_at_ms in rows:
+            line = {"kind": kind, "at_ms": now, name: row_id, "state": state}
+            yield line | {"waiting_for": waiting_for, "due_at_ms": due_at_ms}
+
+
+def _tables(connection: Any, dialect: str) -> set[str]:
+    """The tables that there are: a database of the version before has fewer."""
+    names = {
+        "postgres": "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
+    }
+    return {name for (name,) in connection.execute(names[dialect])}
 
 
 @contextmanager

@@ -23,6 +23,7 @@ CALLERS = 16
 _STEPS_PER_S = 16.0
 _REPEATS_AT_MOST = 6
 _ADMITTED, _MINUTE_S = 57, 61.0  # below the 60 a minute that an integration may post
+_TOLD_AGAIN = 0.2  # of what customers write, although it was taken
 _LONG = 9_000  # characters: three parts
 _WORDS = ("your", "parcel", "order", "invoice", "technician", "arrives", "leaves", "tomorrow")
 
@@ -129,7 +130,29 @@ class Caller(threading.Thread):
 
     def write(self, chat: Chat) -> None:
         """The customer writes, which opens the window."""
-        self._tell(chat, new_wamid(), f"Thank you, {self._text()}", clock.now_ms())
+        message_id, text, wrote_at_ms = new_wamid(), f"Thank you, {self._text()}", clock.now_ms()
+        self._tell(chat, message_id, text, wrote_at_ms)
+        if chat.untaken is None and self._dice.random() < _TOLD_AGAIN:
+            self._tell(chat, message_id, text, wrote_at_ms)
+
+    def hurry(self, chat: Chat) -> None:
+        """The customer writes several messages, one right after the other."""
+        for _ in range(self._dice.randint(3, 6)):
+            self.write(chat)
+
+    def chat_reply(self, chat: Chat) -> None:
+        """An agent's reply from the chat of 3CX."""
+        integration = chat.site.integrations[0]
+        if self._rations[f"sms {integration.id}"].admits():
+            text = self._text()
+            self._poster.send_sms(chat.site, integration, chat.customer, text, self._door())
+
+    def missed_calls(self, chat: Chat) -> None:
+        """The customer calls again and again, and nobody answers."""
+        integration = chat.site.integrations[0]
+        payload = self._payload(chat, None, event_type="missed_call", message_purpose=None)
+        for _ in range(self._dice.randint(2, 5)):
+            self._once(chat, integration, payload, self._key(), self._door())
 
     def opt_out(self, chat: Chat) -> None:
         """The customer wants no more messages."""
@@ -192,10 +215,11 @@ class Caller(threading.Thread):
             customer=chat.customer,
             message_id=message_id,
             opt_out=text == "STOP",
+            text=None if text in {"STOP", "START"} else text,
         )
         chat.untaken = None if reply.taken else (message_id, text, wrote_at_ms)
 
-    def _payload(self, chat: Chat, text: str, **changes: Any) -> dict[str, Any]:
+    def _payload(self, chat: Chat, text: str | None, **changes: Any) -> dict[str, Any]:
         usual = {"event_type": "outbound_message", "to": chat.customer, "message_text": text}
         payload = usual | {"message_purpose": "support"} | changes
         return {name: value for name, value in payload.items() if value is not None}
@@ -230,7 +254,10 @@ _ACTS: dict[Callable[[Caller, Chat], None], float] = {
     Caller.repeated: 6,
     Caller.repeated_at_once: 6,
     Caller.odd: 3,
-    Caller.write: 16,
+    Caller.write: 14,
+    Caller.hurry: 4,
+    Caller.chat_reply: 8,
+    Caller.missed_calls: 3,
     Caller.opt_out: 2,
     Caller.opt_in: 4,
     Caller.read: 5,

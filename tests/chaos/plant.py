@@ -13,9 +13,10 @@ from app.spool import Spool
 from core import clock
 from core.config import Settings
 from core.crypto import generate_keys
-from tests.chaos.program import CLOCK, Hands
+from tests.chaos.program import CLOCK, TRUNKS, Hands
 from tests.chaos.proxy import Proxy
 from tests.chaos.sites import KEY
+from tests.chaos.trunks import Trunks
 from tests.chaos.unit import Unit
 from tests.gateway import environment
 from tests.servers import Postgres, Redis
@@ -37,7 +38,7 @@ _START_S = 30.0
 
 
 class Plant:
-    """Everything that a fault can strike, and WhatsApp beyond it.
+    """Everything that a fault can strike, with WhatsApp and the 3CX systems beyond it.
 
     The gateway reaches Postgres and Redis over `database_way` and `redis_way`; whoever looks on
     uses `settings`, which go there directly.
@@ -48,6 +49,7 @@ class Plant:
         self.back_end = back_end
         self.disk = disk
         self.whatsapp = Sandbox(journal=folder / "whatsapp.jsonl")
+        self.trunks = Trunks(folder / "trunks.jsonl")
         self.hands = Hands(folder / "clock")
         self.postgres: Postgres | None = None
         self.redis: Redis | None = None
@@ -65,6 +67,7 @@ class Plant:
             "LOG_LEVEL": "WARNING",
             "GRACE_S": "5",
             CLOCK: str(self.hands.file),
+            TRUNKS: str(self.trunks.port),
         }
         self._direct: dict[str, str] = {}
         self.units: list[Unit] = []
@@ -72,9 +75,11 @@ class Plant:
         self._closing = threading.Event()
 
     def __enter__(self) -> Self:
-        """Start WhatsApp and the servers; the gateway itself waits for `start`."""
+        """Start WhatsApp, 3CX and the servers; the gateway itself waits for `start`."""
         self.whatsapp.start()
         self._stack.callback(self.whatsapp.stop)
+        self.trunks.start()
+        self._stack.callback(self.trunks.stop)
         if self.back_end == SERVERS:
             self._start_servers()
         self._stack.callback(self._kill)

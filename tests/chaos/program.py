@@ -2,6 +2,7 @@
 
 Run as `python -m tests.chaos.program COMMAND …`: the command line of the gateway, and a thread
 that follows the file which CHAOS_CLOCK names. It holds how far to turn the clock, in milliseconds.
+Of loopback, it may reach the port that CHAOS_TRUNKS names: the 3CX systems of the run.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from pathlib import Path
 
 from app.cli import main
 from core import clock
+from workers.wire import Outside
 
 CLOCK = "CHAOS_CLOCK"
+TRUNKS = "CHAOS_TRUNKS"
 _LOOK_EVERY_S = 0.05
 
 
@@ -53,6 +56,7 @@ class Hands:
 
 if __name__ == "__main__":
     hands = Hands(Path(os.environ[CLOCK]))
+    Outside.origins = frozenset({("127.0.0.1", int(os.environ[TRUNKS]))})
     now_ms = hands.turned_ms
     clock.turn(now_ms)
     threading.Thread(target=hands.follow, args=(now_ms,), name="hands", daemon=True).start()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import models
 from core import clock
 from models.event import Event
+from models.forward import Forward
 from models.inbound_item import InboundItem, ItemState
 from tests.chaos import checker, faults, history
 from tests.chaos.attendant import Attendant
@@ -84,9 +85,13 @@ class Run:
         models.start(plant.settings, migrating=True)
         models.stop()
         history.install(plant.settings)
-        builder = Builder(plant.whatsapp.base_url, Random(f"{self.order.seed}/sites"))
+        dice = Random(f"{self.order.seed}/sites")
+        builder = Builder(plant.whatsapp.base_url, plant.trunks, dice)
         sites = builder.build(plant.settings)
         record = history.Record(self.folder / "callers.jsonl")
+        for site in sites.loaded + sites.probes:
+            connected = site.integrations[0].id
+            record.write("connected", instance_id=site.instance_id, integration_id=connected)
         plant.start()
         plant.connect(sites.loaded + sites.probes)
         storm = self._rage(plant, sites, record)
@@ -98,8 +103,7 @@ class Run:
 
     def _rage(self, plant: Plant, sites: Sites, record: Record) -> Storm:
         seed = self.order.seed
-        customers = [each for site in sites.loaded for each in site.customers]
-        storm = Storm(seed, plant, record, customers)
+        storm = Storm(seed, plant, record, sites.loaded)
         load = [*self._callers(plant, sites, record), Attendant(seed, plant, record, sites.loaded)]
         for each in load:
             each.start()
@@ -118,7 +122,8 @@ class Run:
     def _callers(self, plant: Plant, sites: Sites, record: Record) -> list[Caller]:
         chats = [Chat(site, each) for site in sites.loaded for each in site.customers]
         Random(f"{self.order.seed}/chats").shuffle(chats)
-        rations = {each.id: Ration() for site in sites.loaded for each in site.integrations}
+        ids = [each.id for site in sites.loaded for each in site.integrations]
+        rations = {f"{door}{each}": Ration() for door in ("", "sms ") for each in ids}
         poster = Poster(plant, record)
         return [
             Caller(f"c{place}", self.order.seed, poster, chats[place::CALLERS], rations)
@@ -138,8 +143,8 @@ class Run:
 
     def _judge(self, plant: Plant, storm: Storm) -> Outcome:
         lines = self.folder / "history.jsonl"
-        journal = self.folder / "whatsapp.jsonl"
-        history.collect(self.folder / "callers.jsonl", journal, plant.settings, lines)
+        journal, trunks = self.folder / "whatsapp.jsonl", self.folder / "trunks.jsonl"
+        history.collect(self.folder / "callers.jsonl", journal, plant.settings, lines, trunks)
         disk, back_end = plant.disk is not None, self.order.back_end
         return Outcome(
             self.order,
@@ -164,4 +169,6 @@ def _ends(plant: Plant, patience_s: float) -> bool:
 
 def _nothing_stands() -> bool:
     untaken = InboundItem.select().where(InboundItem.state == ItemState.RECEIVED.value)
-    return not (Event.select().where(Event.finished_at_ms.is_null()).exists() or untaken.exists())
+    events = Event.select().where(Event.finished_at_ms.is_null() | Event.untold)
+    news = Forward.select().where(Forward.finished_at_ms.is_null())
+    return not any(each.exists() for each in (untaken, events, news))

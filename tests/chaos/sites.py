@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import models
@@ -12,11 +12,13 @@ from models import provisioning
 from models.conversation import Conversation
 from models.customer import Customer
 from models.database import transaction
+from models.destination import Kind, Route
 
 if TYPE_CHECKING:
     from random import Random
 
     from core.config import Settings
+    from tests.chaos.trunks import Trunks
 
 KEY = "chaos-key"  # every access token, app secret and verify token: the emulator plays Meta
 DAY_MS = 24 * 60 * 60 * 1000
@@ -28,10 +30,11 @@ _SMALL_LIMIT = 25
 
 @dataclass(frozen=True)
 class Integration:
-    """A 3CX connection."""
+    """A 3CX connection; with a DID, its trunk is told what customers write."""
 
     id: str
     secret: str = field(repr=False)
+    did: str | None = None
 
 
 @dataclass
@@ -57,11 +60,13 @@ class Sites:
 class Builder:
     """Makes sites through the gateway's own models, before its processes start."""
 
-    def __init__(self, base_url: str, dice: Random) -> None:
+    def __init__(self, base_url: str, trunks: Trunks, dice: Random) -> None:
         self._base_url = base_url
+        self._trunks = trunks
         self._dice = dice
         self._numbers = itertools.count(106_540_352_242_922)
         self._phones = itertools.count(500_000_001)
+        self._dids = itertools.count()
 
     def build(self, settings: Settings) -> Sites:
         """Make everything; takes the settings of a database that is migrated."""
@@ -86,6 +91,7 @@ class Builder:
             account_id, phone_number_id=number, base_url=self._base_url, **keys
         )
         integrations = [self._integration(account_id, instance.id) for _ in range(_INTEGRATIONS)]
+        integrations[0] = self._connected(integrations[0], instance.id)
         customers = [f"+966{next(self._phones)}" for _ in range(_CUSTOMERS)]
         closed = frozenset(self._dice.sample(customers, _CLOSED))
         for each in customers:
@@ -102,3 +108,16 @@ class Builder:
             validity_s=self._dice.choice((60, 75, 90, 120)),
         )
         return Integration(made.id, secret)
+
+    def _connected(self, integration: Integration, instance_id: str) -> Integration:
+        """One whose agents see what customers write, and whose missed calls are answered."""
+        did = f"+966112{next(self._dids):06}"
+        provisioning.set_destination(
+            integration.id,
+            Kind.THREECX_SMS,
+            self._trunks.url(instance_id),
+            routes=[Route(did, instance_id)],
+        )
+        calls = {"call_events": True, "call_templates": {"missed_call": {"enabled": True}}}
+        provisioning.change_integration(integration.id, calls)
+        return replace(integration, did=did)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.chaos.history import Record
     from tests.chaos.plant import Plant
     from tests.chaos.probe import Probe
+    from tests.chaos.sites import Site
 
 TWO = "two at once"
 _TWO_OF = 4  # one strike of so many is two faults at once
@@ -40,9 +41,9 @@ class Recoveries:
 class Storm:
     """Draws faults like cards: each comes once before any comes again."""
 
-    def __init__(self, seed: str, plant: Plant, record: Record, customers: list[str]) -> None:
+    def __init__(self, seed: str, plant: Plant, record: Record, sites: list[Site]) -> None:
         self._dice = Random(f"{seed}/faults")
-        self._plant, self._record, self._customers = plant, record, customers
+        self._plant, self._record, self._sites = plant, record, sites
         self._deck: list[Fault] = []
         self.recoveries = Recoveries()
         self.struck: list[str] = []
@@ -90,5 +91,5 @@ class Storm:
                 self._record.write("fault", name=each.name, phase="begin")
                 self.struck.append(each.name)
                 stack.callback(self._record.write, "fault", name=each.name, phase="end")
-                stack.enter_context(each.cause(Strike(self._plant, self._dice, self._customers)))
+                stack.enter_context(each.cause(Strike(self._plant, self._dice, self._sites)))
             clock.sleep(hold_s)

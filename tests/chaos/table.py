@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tests.chaos.run import Outcome
 
 _COUNTS = ("accepted", "sent", "refused", "uncertain", "lost", "doubled", "inversions")
+_INTO_3CX = ("told", "told_again")
 _SHOWN_AT_MOST = 20
 
 
@@ -18,7 +19,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
     """Everything there is to say, as JSON has it."""
     order, report = outcome.order, outcome.report
     return {
-        **{name: report.counts.get(name, 0) for name in _COUNTS},
+        **{name: report.counts.get(name, 0) for name in (*_COUNTS, *_INTO_3CX)},
         "recovery_s": _recoveries(outcome),
         "recorded": report.counts.get("recorded", 0),
         "opt_out_commit_p99_ms": report.counts.get("opt_out_commit_p99_ms"),
@@ -64,7 +65,7 @@ def text(outcome: Outcome) -> str:
 
 def _lines(outcome: Outcome, said: dict[str, Any]) -> Iterator[str]:
     yield ""
-    for name in _COUNTS:
+    for name in (*_COUNTS, *_INTO_3CX):
         if name != "refused":
             yield f"{name:12}{said[name]:>8}"
             continue

@@ -194,6 +194,58 @@ class Tale:
         self.went(event_id)
         self.delivery(event_id, "sent", "delivered", "read")
 
+    def connect(self) -> None:
+        """A 3CX stands behind the number."""
+        self.tell("connected", instance_id=INSTANCE, integration_id=INTEGRATION)
+
+    def wrote_to(self, text: str, customer: str = CUSTOMER, **changes: Any) -> None:
+        """Meta tells what a customer wrote, and is answered."""
+        usual = {"answered_at_ms": self.ms + 15, "status": 200, "opt_out": False}
+        usual |= {"instance_id": INSTANCE, "customer": customer, "text": text}
+        self.tell("wrote", message_id=f"wamid.{text}", **usual | changes)
+        self.ms += 20  # the answer is on its way
+
+    def news(self, forward_id: str, customer: str = CUSTOMER, **changes: Any) -> None:
+        """The row of something for 3CX is made."""
+        self._states[forward_id] = "waiting"
+        usual = {
+            "forward_id": forward_id,
+            "destination_id": "dst_1",
+            "instance_id": INSTANCE,
+            "news": "message.received",
+            "source_id": f"source of {forward_id}",
+            "conversation_key": f"key_{customer}",
+            "turn": self._n,
+            "state": "waiting",
+        }
+        self.row("news", **usual | changes)
+
+    def news_moves(self, forward_id: str, *states: str) -> None:
+        """It goes from state to state."""
+        for state in states:
+            old, self._states[forward_id] = self._states[forward_id], state
+            told = {"old": old, "new": state, "status": None, "tries": 0}
+            self.row("news_state", forward_id=forward_id, **told)
+
+    def told(
+        self, forward_id: str, text: str, customer: str = CUSTOMER, status: int = 200, **taken: bool
+    ) -> None:
+        """3CX hears a line, and has it if it says so."""
+        heard = {"forward_id": forward_id, "text": text, "customer": customer, "status": status}
+        self.tell("told", instance_id=INSTANCE, **heard, **{"taken": status == 200} | taken)
+
+    def tries(self, forward_id: str, text: str, status: int, **taken: bool) -> None:
+        """3CX is told, and does not say that it took it."""
+        self.news_moves(forward_id, "delivering")
+        self.told(forward_id, text, status=status, **taken)
+        self.news_moves(forward_id, "waiting")
+
+    def comes_in(self, forward_id: str, text: str) -> None:
+        """What a customer wrote comes into 3CX."""
+        self.news_moves(forward_id, "delivering")
+        self.told(forward_id, text)
+        self.news_moves(forward_id, "delivered")
+
     def quiet(self) -> None:
         """Everything had time to end."""
         self.ms += HOUR_MS // 6

@@ -315,6 +315,93 @@ def a_clock_that_lags(tale: Tale) -> None:
     stands(tale, "evt_1", "pause", due_in_ms=-4 * MINUTE_MS)
 
 
+def a_chat_with_agents(tale: Tale) -> None:
+    tale.connect()
+    for number in (1, 2):
+        tale.wrote_to(f"message {number}")
+        tale.news(f"fwd_{number}")
+        tale.comes_in(f"fwd_{number}", f"message {number}")
+
+
+def a_message_that_meta_told_of_twice(tale: Tale) -> None:
+    tale.connect()
+    tale.wrote_to("hello", status=0, answered_at_ms=None)
+    tale.wrote_to("hello")
+    tale.news("fwd_1")
+    tale.comes_in("fwd_1", "hello")
+
+
+def a_line_that_was_told_again(tale: Tale) -> None:
+    tale.connect()
+    tale.wrote_to("hello")
+    tale.wrote_to("are you there?")
+    tale.news("fwd_1")
+    tale.news("fwd_2")
+    tale.tries("fwd_1", "hello", 503)
+    tale.tries("fwd_1", "hello", 0, taken=True)
+    tale.comes_in("fwd_1", "hello")
+    tale.comes_in("fwd_2", "are you there?")
+
+
+def a_line_that_3cx_refused(tale: Tale) -> None:
+    tale.connect()
+    tale.wrote_to("hello")
+    tale.news("fwd_1")
+    for _ in range(4):
+        tale.tries("fwd_1", "hello", 422)
+    tale.news_moves("fwd_1", "delivering")
+    tale.told("fwd_1", "hello", status=422)
+    tale.news_moves("fwd_1", "failed")
+
+
+def a_message_to_a_number_without_3cx(tale: Tale) -> None:
+    tale.wrote_to("hello")
+
+
+def two_messages_at_once(tale: Tale) -> None:
+    tale.connect()
+    tale.wrote_to("one", answered_at_ms=tale.ms + 500)
+    tale.wrote_to("other", answered_at_ms=tale.ms + 500)
+    for text in ("other", "one"):
+        tale.news(f"fwd_{text}")
+        tale.comes_in(f"fwd_{text}", text)
+
+
+def a_refusal_that_an_agent_heard_of(tale: Tale) -> None:
+    tale.connect()
+    tale.asked("evt_1")
+    tale.move("evt_1", "refused", error="conversation_window_closed")
+    tale.news("fwd_1", news="reply.not_sent", source_id="evt_1")
+    tale.comes_in("fwd_1", "Not sent.")
+
+
+def many_refusals_of_which_five_are_told(tale: Tale) -> None:
+    tale.connect()
+    for number in range(7):
+        tale.asked(f"evt_{number}")
+        tale.move(f"evt_{number}", "refused", error="conversation_window_closed")
+        if number < 5:
+            tale.news(f"fwd_{number}", news="reply.not_sent", source_id=f"evt_{number}")
+            tale.comes_in(f"fwd_{number}", "Not sent.")
+
+
+def two_missed_calls_in_a_quarter_of_an_hour(tale: Tale) -> None:
+    missed_call(tale, "evt_1")
+    tale.asked("evt_2", event_type="missed_call")
+    tale.move("evt_2", "recorded", reason="cooldown")
+    tale.ms += 15 * MINUTE_MS
+    missed_call(tale, "evt_3")
+
+
+def missed_call(tale: Tale, event_id: str) -> None:
+    tale.meet(CUSTOMER)
+    tale.post(event_id, event_type="missed_call")
+    tale.accepted(event_id, event_type="missed_call")
+    tale.ms += 20
+    tale.decided(event_id)
+    tale.went(event_id)
+
+
 def a_history_that_began_late(tale: Tale) -> None:
     tale.row("usage", account_id=ACCOUNT, period=DAY, old=0, used=7)
     tale.accepted("evt_older", state="sent")
@@ -354,6 +441,15 @@ HEALTHY = (
     a_clock_that_jumped,
     a_clock_that_lags,
     a_history_that_began_late,
+    a_chat_with_agents,
+    a_message_that_meta_told_of_twice,
+    a_line_that_was_told_again,
+    a_line_that_3cx_refused,
+    a_message_to_a_number_without_3cx,
+    two_messages_at_once,
+    a_refusal_that_an_agent_heard_of,
+    many_refusals_of_which_five_are_told,
+    two_missed_calls_in_a_quarter_of_an_hour,
 )
 
 
@@ -646,6 +742,85 @@ def once_more_after_a_doubt(tale: Tale) -> None:
     tale.went("evt_doubt")
 
 
+def acknowledged_and_not_told(tale: Tale) -> None:
+    tale.connect()
+    tale.wrote_to("hello")
+
+
+def told_and_left_standing(tale: Tale) -> None:
+    tale.connect()
+    tale.wrote_to("hello")
+    tale.news("fwd_1")
+    tale.tries("fwd_1", "hello", 503)
+
+
+def told_by_no_row(tale: Tale) -> None:
+    tale.connect()
+    tale.told("fwd_1", "hello")
+
+
+def delivered_to_nobody(tale: Tale) -> None:
+    tale.connect()
+    tale.wrote_to("hello")
+    tale.news("fwd_1")
+    tale.tries("fwd_1", "hello", 0, taken=True)
+    tale.news("fwd_2", source_id="evt_1", news="reply.not_sent")
+    tale.news_moves("fwd_2", "delivering", "delivered")
+    tale.comes_in("fwd_1", "hello")
+
+
+def told_as_two(tale: Tale) -> None:
+    tale.connect()
+    tale.wrote_to("hello")
+    for forward_id in ("fwd_1", "fwd_2"):
+        tale.news(forward_id)
+        tale.comes_in(forward_id, "hello")
+
+
+def told_the_wrong_way_round(tale: Tale) -> None:
+    tale.connect()
+    for text in ("one", "other"):
+        tale.wrote_to(text)
+        tale.news(f"fwd_{text}")
+    for text in ("other", "one"):
+        tale.comes_in(f"fwd_{text}", text)
+
+
+def given_up_for_nothing(tale: Tale) -> None:
+    tale.connect()
+    tale.wrote_to("hello")
+    tale.news("fwd_1")
+    tale.tries("fwd_1", "hello", 503)
+    tale.news_moves("fwd_1", "failed")
+
+
+def delivered_from_nowhere(tale: Tale) -> None:
+    tale.connect()
+    tale.wrote_to("hello")
+    tale.news("fwd_1")
+    tale.told("fwd_1", "hello")
+    tale.news_moves("fwd_1", "delivered")
+
+
+def refused_and_untold(tale: Tale) -> None:
+    tale.connect()
+    tale.asked("evt_1")
+    tale.move("evt_1", "refused", error="conversation_window_closed")
+
+
+def refused_and_told_for_ever(tale: Tale) -> None:
+    a_refusal_that_an_agent_heard_of(tale)
+    for number in (2, 3):
+        tale.news(f"fwd_{number}", news="reply.not_sent", source_id="evt_1")
+        tale.comes_in(f"fwd_{number}", "Not sent.")
+
+
+def called_back_too_soon(tale: Tale) -> None:
+    missed_call(tale, "evt_1")
+    tale.ms += 14 * MINUTE_MS
+    missed_call(tale, "evt_2")
+
+
 def behind_one_that_has_ended(tale: Tale) -> None:
     tale.sent("evt_1")
     tale.asked("evt_2")
@@ -700,6 +875,17 @@ BROKEN = (
     ("state_illegal", out_of_doubt_by_itself),
     ("uncertain_resent_by_itself", once_more_after_a_doubt),
     ("blocked_by_finished", behind_one_that_has_ended),
+    ("acknowledged_and_lost", acknowledged_and_not_told),
+    ("acknowledged_and_lost", told_and_left_standing),
+    ("told_from_nowhere", told_by_no_row),
+    ("told_but_not_taken", delivered_to_nobody),
+    ("told_under_two_ids", told_as_two),
+    ("told_out_of_order", told_the_wrong_way_round),
+    ("failed_without_cause", given_up_for_nothing),
+    ("state_illegal", delivered_from_nowhere),
+    ("refusal_untold", refused_and_untold),
+    ("told_too_often", refused_and_told_for_ever),
+    ("cooled_down_too_little", called_back_too_soon),
 )
 
 

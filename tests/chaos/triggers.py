@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 _TABLE = {
     "postgres": """CREATE TABLE history (
@@ -79,6 +79,9 @@ _ACCOUNT += ("paused=NEW.pause_reason IS NOT NULL",)
 _ATTEMPT = ("attempt_id=NEW.id", "event_id", "part")
 _DELIVERY = ("event_id", "part", "status", "message_hash")
 _PERSON = ("account_id", "address_hash")
+_NEWS = ("forward_id=NEW.id", "destination_id", "instance_id", "news=NEW.kind", "source_id")
+_NEWS += ("conversation_key", "turn", "state")
+_TOLD = ("forward_id=NEW.id", "old=OLD.state", "new=NEW.state", "status", "tries")
 _WINDOW = ("conversation=NEW.id", "instance_id", "customer_id", "last_inbound_at_ms")
 
 WATCHED = (
@@ -143,19 +146,27 @@ WATCHED = (
     Watched(
         "delivery", "UPDATE", "delivery", (*_DELIVERY, "old=OLD.status"), ("status", "message_hash")
     ),
+    Watched("forward", "INSERT", "news", _NEWS),
+    Watched("forward", "UPDATE", "news_state", _TOLD, ("state",)),
 )
 
 
-def statements(dialect: str) -> Iterator[str]:
-    """The SQL that makes the table, tells what is there already, and watches from then on."""
+def statements(dialect: str, there: Collection[str]) -> Iterator[str]:
+    """The SQL that makes the table, tells what is there already, and watches from then on.
+
+    Args:
+        dialect: postgres or sqlite.
+        there: the tables that the database has.
+    """
     yield _TABLE[dialect]
     into = "INSERT INTO history (at_ms, tx, kind, fields)"
-    for each in WATCHED:
+    watched = [each for each in WATCHED if each.table in there]
+    for each in watched:
         if each.does == "INSERT":
             values = f"{_STAMP[dialect]}, '{each.kind}', {each.fields(dialect, each.table)}"
             yield f"{into} SELECT {values} FROM {each.table}"  # noqa: S608 - our own words
     yield f"{into} SELECT {_STAMP[dialect]}, 'begins', '{{}}'"
-    for each in WATCHED:
+    for each in watched:
         note = f"{into} VALUES ({_STAMP[dialect]}, '{each.kind}', {each.fields(dialect)});"
         event = f"AFTER {each.does} ON {each.table} FOR EACH ROW {each.condition(dialect)}"
         if dialect == "sqlite":

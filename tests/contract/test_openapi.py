@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from app import LOOKUP, SMS, SMS_WITH_KEY
 from core.errors import ErrorCode
 from tests.pbx import SECRET
 
@@ -40,6 +41,7 @@ BOUNDED = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+FEW = settings(BOUNDED, max_examples=40)
 MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
 
 
@@ -86,6 +88,8 @@ def test_every_code_of_the_webhook_is_documented(document: dict[str, Any]) -> No
     of_other_doors = {
         ErrorCode.EVENT_NOT_FOUND, ErrorCode.NOT_FOUND, ErrorCode.METHOD_NOT_ALLOWED,
         ErrorCode.INVALID_WHATSAPP_WEBHOOK, ErrorCode.INTERNAL_ERROR, ErrorCode.BAD_REQUEST,
+        ErrorCode.RATE_LIMITED, ErrorCode.UNKNOWN_DID, ErrorCode.TOO_MANY_FILES,
+        ErrorCode.MEDIA_GONE, ErrorCode.MEDIA_UNAVAILABLE,
     }  # fmt: skip
     for code in set(ErrorCode) - of_other_doors:
         assert f"`{code.value}`" in webhook["responses"][str(code.status)]["description"]
@@ -160,6 +164,44 @@ def test_the_status_is_what_the_document_says(document: dict[str, Any], pbx: Pbx
 
     check()
     assert statuses >= {200, 404}
+
+
+@pytest.mark.parametrize("path", [SMS, SMS_WITH_KEY])
+def test_agents_chat_does_what_the_document_says(
+    document: dict[str, Any], gateway: Gateway, path: str
+) -> None:
+    pbx, statuses = gateway.pbx(), set()
+    pbx.connect()
+
+    @FEW
+    @given(case=strategy(document, path, "post"), known=st.sampled_from([{}, pbx.sms()]))
+    def check(case: Case[Any], known: dict[str, Any]) -> None:
+        case.path_parameters["integration_id"] = pbx.integration_id
+        if path == SMS_WITH_KEY:
+            case.path_parameters["key"] = pbx.secret
+        case.headers.update(dict(pbx.bearer))
+        if isinstance(case.body, dict):
+            case.body = case.body | known
+        statuses.add(holds(case, gateway))
+
+    check()
+    assert statuses >= {200, 422}
+
+
+def test_the_lookup_does_what_the_document_says(document: dict[str, Any], pbx: Pbx) -> None:
+    statuses = set()
+
+    @FEW
+    @given(case=strategy(document, LOOKUP, "post"), known=st.sampled_from([{}, pbx.customer]))
+    def check(case: Case[Any], known: object) -> None:
+        case.path_parameters["integration_id"] = pbx.integration_id
+        case.headers.update(dict(pbx.proof))
+        if isinstance(case.body, dict) and known:
+            case.body["number"] = known
+        statuses.add(holds(case, pbx.gateway))
+
+    check()
+    assert statuses >= {200}
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])

@@ -187,7 +187,7 @@ def test_a_test_runs_every_check_and_logs_it(pbx: Pbx) -> None:
     logged = pbx.gateway.clerk.do("decisions", event_id=event_id)
     refused = [each["check_name"] for each in logged if each["outcome"] == "refuse"]
     assert refused == ["purpose_is_allowed", "conversation_window_is_open"]
-    assert len(logged) == 12
+    assert len(logged) == 13
 
 
 def test_a_test_costs_nothing_of_the_limit(gateway: Gateway) -> None:

@@ -14,6 +14,7 @@ from tests.chaos import checker, history
 from tests.crash import errands
 from tests.factories import Site
 from tests.pbx import SECRET, encoded
+from tests.trunk import DID, Trunk
 from tests.wire import ask
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ class Case:
         self._caller = history.Record(gateway.folder / "caller.jsonl")
         self.expected: dict[str, Expected] = {}
         self.items = {"done"}
+        self.trunk: Trunk | None = None
+        self.lines: list[str] = []  # that the 3CX is to get, in order
+        self.notices = 0  # lines beside these, in words of the gateway's own
+        self.ends_of_lines = {"delivered"}
         self.confirmations = 0
         instance = {"phone_number_id": _NUMBER_ID, "base_url": gateway.whatsapp.base_url}
         made = gateway.do(clerk.site, list(CUSTOMERS), {}, instance, {"default_region": "SA"})
@@ -62,8 +67,12 @@ class Case:
     def run(self, story: Story, armed: Mapping[str, str], *, dies: bool) -> None:
         """Tell the story, while processes are armed; bring back what died; settle everything."""
         with closing(self._caller):
-            self._tell(story, armed, dies=dies)
-            self._settle()
+            try:
+                self._tell(story, armed, dies=dies)
+                self._settle()
+            finally:
+                if self.trunk is not None:
+                    self.trunk.close()
 
     def _tell(self, story: Story, armed: Mapping[str, str], *, dies: bool) -> None:
         telling = story(self)
@@ -133,9 +142,30 @@ class Case:
         ids = {"integration_id": self.site.integration_id, "instance_id": self.site.instance_id}
         self._caller.posted(begun, status, said, posted, key=key, **ids)
 
+    def connect_3cx(self) -> Trunk:
+        """Put a 3CX behind the gateway, to which all that customers write is told."""
+        self.trunk = Trunk()
+        connected = self.gateway.do(errands.connect, self.site, self.trunk.url, DID)
+        self.trunk.destination_id = connected
+        return self.trunk
+
+    def line(self, text: str, **columns: Any) -> None:
+        """A line for 3CX that was kept before all this, is in no queue, and came this far."""
+        assert self.trunk is not None
+        ids = (self.trunk.destination_id, self.site.instance_id)
+        self.gateway.do(errands.keep_forward, *ids, text, CUSTOMERS[0], columns)
+        self.lines.append(text)
+
+    def writes(self, text: str, *, repeated: bool = False) -> None:
+        """The first customer writes what an agent is to read, and Meta may tell of it twice."""
+        self.lines.append(text)
+        node = {"type": "text", "text": {"body": text}, "id": f"wamid.{text}"}
+        for _ in range(1 + repeated):
+            self.customer_writes(dict(node))
+
     def customer_writes(self, node: dict[str, Any], *, opt_out: bool = False) -> None:
         """The first customer writes; Meta tells us until we have taken it."""
-        node |= {"id": f"wamid.{len(self.items)}.{clock.now_ms()}"}
+        node = {"id": f"wamid.{len(self.items)}.{clock.now_ms()}"} | node
         taken = False
         while not taken:
             begun = clock.now_ms()
@@ -199,6 +229,8 @@ class Case:
             unfinished = [each for each in self._kept["events"] if each["finished_at_ms"] is None]
             confirmed = [each for each in self._kept["events"] if each["integration_id"] is None]
             ended = len(confirmed) == self.confirmations and not unfinished
+            ended &= all(each["finished_at_ms"] is not None for each in self._kept["forwards"])
+            ended &= len(self._kept["forwards"]) == len(self.lines) + self.notices
             return ended and "received" not in self._kept["items"] and not self._kept["old_keys"]
 
         self.gateway.wait_until(have_ended, GOES_ON_S + HELD_BACK_S + 10)
@@ -214,7 +246,21 @@ class Case:
             assert came == expected.text or (state != "sent" and expected.text.startswith(came))
             assert not came or state not in ("refused", "recorded")
         assert set(self._kept["items"]) <= self.items, self._kept["items"]
-        self._judge_the_pauses(events.values())
+        self._judge_the_pauses([*events.values(), *self._kept["forwards"]])
+        self._judge_the_lines()
+
+    def _judge_the_lines(self) -> None:
+        states = {each["id"]: each["state"] for each in self._kept["forwards"]}
+        assert len(states) == len(self.lines) + self.notices, "a line more or less"
+        assert set(states.values()) <= self.ends_of_lines, states
+        taken = self.trunk.taken if self.trunk else []
+        text_of = {each.id: each.text for each in reversed(taken)}  # by its first coming
+        told = {forward_id for forward_id, state in states.items() if state == "delivered"}
+        assert told <= text_of.keys() <= states.keys(), "told, and never heard; or from nowhere"
+        first_of_each = list(dict.fromkeys(each.text for each in taken))
+        assert len(first_of_each) == len(text_of), "a line under two ids"
+        told_lines = [each for each in first_of_each if each in self.lines]
+        assert told_lines == [each for each in self.lines if each in first_of_each]
 
     def _judge_the_pauses(self, events: Iterable[dict[str, Any]]) -> None:
         revived_at_ms = self.gateway.revived_at_ms or clock.now_ms()

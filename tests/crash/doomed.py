@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 
 from app.sandbox import Sandbox
@@ -34,7 +35,12 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["pytest", "app.cli.serve", "app.cli.parser", "tests.crash.errands"])
 _PATIENCE_S = 30.0
 _LOOK_S = 0.2  # many gateways are looked at side by side
-_MODEST = {"WORKER_THREADS": "3", "WEB_THREADS": "4", "SWEEP_INTERVAL_MS": "500"}
+_MODEST = {
+    "WORKER_THREADS": "3",
+    "WEB_THREADS": "4",
+    "SWEEP_INTERVAL_MS": "500",
+    "SANDBOX_HOSTS": "127.0.0.1",
+}
 
 
 class Fork:
@@ -125,7 +131,7 @@ class Doomed:
         """Whether webhooks are kept."""
         try:
             return ask(self.address, "GET", "/readyz").status == 200
-        except OSError:
+        except (OSError, HTTPException):  # it may die while it answers
             return False
 
     def revive(self) -> None:

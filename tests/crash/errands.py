@@ -10,10 +10,13 @@ import models
 from app.spool import Entry, Spool
 from core import clock
 from core.config import Settings
+from core.ids import new_id
 from core.words import State
-from models import provisioning
+from models import lanes, provisioning
 from models.database import transaction
+from models.destination import Destination, Kind, News, Route
 from models.event import Event
+from models.forward import Forward
 from models.idempotency import Idempotency
 from models.inbound_item import InboundItem, Told
 from models.instance import Instance
@@ -73,6 +76,33 @@ def keep_old_key(integration_id: str) -> None:
     ).execute()
 
 
+def connect(site: Site, url: str, did: str) -> str:
+    """Have what customers write told to a 3CX; the destination's id."""
+    routes = [Route(did, site.instance_id)]
+    made = provisioning.set_destination(site.integration_id, Kind.THREECX_SMS, url, routes=routes)
+    return made.id
+
+
+@transaction
+def keep_forward(
+    destination_id: str, instance_id: str, said: str, by: str, columns: dict[str, Any]
+) -> str:
+    """News on its way that is due, is in no queue, and came this far; its id."""
+    content = {"from": by, "user_id": None, "text": said, "sent_at_ms": None}
+    kept = lanes.keep(
+        Destination.get_by_id(destination_id),
+        News.MESSAGE_RECEIVED,
+        content,
+        source_id=new_id("inb"),
+        instance_id=instance_id,
+        conversation_key=by,
+        turn=0,
+    )
+    forward_id = str(kept)
+    Forward.update(due_at_ms=clock.now_ms(), **columns).where(Forward.id == forward_id).execute()
+    return forward_id
+
+
 def pace(instance_id: str, messages_per_second: int) -> None:
     """How fast an instance sends; 0 makes no sense, and breaks the step that reckons with it."""
     provisioning.change_instance(instance_id, {"messages_per_second": messages_per_second})
@@ -100,11 +130,15 @@ def being_sent() -> list[str]:
 
 
 def kept() -> dict[str, Any]:
-    """All that there is of events, items and old keys."""
+    """All that there is of events, items, news for 3CX and old keys."""
     events = Event.select().order_by(Event.seq)
     shown = ("id", "integration_id", "event_type", "state", "error", "reason", "finished_at_ms")
     return {
         "events": [{name: getattr(row, name) for name in shown} for row in events],
         "items": sorted(row.state for row in InboundItem.select(InboundItem.state)),
+        "forwards": [
+            {name: getattr(row, name) for name in ("id", "state", "finished_at_ms")}
+            for row in Forward.select().order_by(Forward.seq)
+        ],
         "old_keys": Idempotency.select().where(Idempotency.expires_at_ms == 1).count(),
     }

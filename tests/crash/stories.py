@@ -164,6 +164,56 @@ def broken_step(case: Case) -> Iterator[None]:
     case.gateway.do(errands.pace, case.site.instance_id, 80)
 
 
+def into_3cx(case: Case) -> Iterator[None]:
+    """Two messages for agents, the first told twice; the second waits for the first, a slow one."""
+    case.connect_3cx().answers = [0.5]
+    yield
+    case.writes("Is anybody there?", repeated=True)
+    case.writes("Hello?")
+
+
+def refused_by_3cx(case: Case) -> Iterator[None]:
+    """3CX fails, and takes the message at the second try; the next one waits for that."""
+    case.connect_3cx().answers = [503]
+    yield
+    case.writes("Is anybody there?")
+    case.writes("Hello?")
+
+
+def found_for_3cx(case: Case) -> Iterator[None]:
+    """News for 3CX that was committed and is in no queue."""
+    case.connect_3cx()
+    case.line("Found waiting.")
+    case.line("Found behind it.")
+    yield
+
+
+def agent_is_told(case: Case) -> Iterator[None]:
+    """A reply is refused after it was acknowledged: its agent gets one line that says so."""
+    case.connect_3cx()
+    case.notices = 1
+    yield
+    case.say("Too late.", "refused", to="+966500000077")
+
+
+def left_on_the_way_to_3cx(case: Case) -> Iterator[None]:
+    """3CX was being told when the worker went away, long ago."""
+    case.connect_3cx()
+    long_ago = clock.now_ms() - 60_000
+    case.line("Told, or not?", state="delivering", lease_until_ms=long_ago)
+    case.line("And this?")
+    yield
+
+
+def too_old_for_3cx(case: Case) -> Iterator[None]:
+    """What could not be told for a day is given up, and costs what follows nothing."""
+    case.connect_3cx()
+    case.ends_of_lines |= {"failed"}
+    case.line("A day old.", expires_at_ms=1)
+    case.line("Not so old.")
+    yield
+
+
 def paused(case: Case) -> Iterator[None]:
     """An administrator has paused the instance, and ends the pause."""
     case.gateway.do(errands.pause, case.site.instance_id)

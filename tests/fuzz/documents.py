@@ -43,6 +43,15 @@ THREECX = _written(
 )
 
 
+CHAT = _written(
+    {"from": "+966112000000", "to": "+966512345678", "text": "Your technician arrives at ten."},
+    {"from": 966112000000, "to": "0512345678", "text": "[ok]", "media_urls": ["https://a.b/c"]},
+    {"from": "[DID]", "to": None, "text": 7, "media_urls": "https://a.b/c", "number": "[Number]"},
+    {"number": "00966 51 234 5678"},
+    {"number": 966512345678},
+)
+
+
 def _notification(*values: dict[str, Any], field: str = "messages") -> dict[str, Any]:
     metadata = {"display_phone_number": "15550783881", "phone_number_id": "106540352242922"}
     changes = [

@@ -16,9 +16,11 @@ from core import optout, phone, redact
 from core.crypto import Vault
 from core.errors import ErrorCode, Refused
 from models.base import use_vault
-from schemas import meta, threecx
+from schemas import lookup, meta, sms, threecx
 from tests.backends import ENCRYPTION_KEY, HASH_KEY
 from tests.fuzz import documents, garble
+from workers import lines
+from workers.lines import Beside, of_message
 from workers.providers import ProviderError, cloud
 from workers.providers.errors import judge
 from workers.retry_after import LONGEST_RETRY_AFTER_MS
@@ -82,6 +84,35 @@ def _is_sound(arrival: threecx.Arrival) -> None:
     assert arrival.purpose is None or arrival.purpose.strip()
 
 
+# What Generic SMS and the contact lookup send.
+
+
+def chat_body(rng: Random) -> bytes:
+    return garble.body(rng, documents.CHAT)
+
+
+def chat_is_read(raw: bytes) -> None:
+    """As the doors read it: refused as JSON, or understood as far as it goes and answered."""
+    try:
+        payload = parse_object(raw)
+    except Refused as refused:
+        if refused.code is ErrorCode.INVALID_JSON:
+            return
+        raise
+    for region in (None, "SA"):
+        said = sms.read(payload, region, frozenset())
+        for number in (said.did, said.to):
+            assert number is None or _E164.fullmatch(number)
+        assert said.text is None or said.text.strip()
+        assert all(url.strip() == url != "" for url in said.media)
+        if said.to is not None:
+            assert sms.read(payload, region, frozenset({said.to})).to is None
+    assert orjson.loads(orjson.dumps({"body": payload, "text": said.text}))["text"] == said.text
+    asked = lookup.number(payload)
+    assert isinstance(asked, str)
+    asked.encode()
+
+
 # Meta's webhook.
 
 
@@ -116,6 +147,46 @@ def _fits_its_columns(item: meta.Item) -> None:
         assert item.sent_at_ms is None or 0 < item.sent_at_ms < 2**63
         optout.read(item.opt_out_candidates)
         optout.language(item.opt_out_candidates)
+
+
+# What agents read of it.
+
+
+def lines_are_read(raw: bytes) -> None:
+    """A line for every message, bounded, none of whose lines passes for one of ours but its own."""
+    try:
+        items = list(meta.items(raw))
+    except meta.MalformedWebhook:
+        return
+    for item in items:
+        if isinstance(item, meta.InboundMessage):
+            line = of_message(item, Beside("ar", "https://gw.example/media/x", item.text))
+            assert line.strip()
+            assert len(line) < _LONGEST_LINE
+            line.encode()
+            file = meta.media_of(item.raw)
+            assert file is None or _MEDIA_ID.fullmatch(file.media_id)
+            assert lines.refers_to(item) is None or isinstance(lines.refers_to(item), str)
+
+
+def customers_text(rng: Random) -> str:
+    seen = rng.choice((*_OWN_MARKS, "a", ""))
+    around = rng.choice((*documents.AROUND, "\n", "\r", "\u2028", "\x85", "\u2800", "\u2066"))
+    return garble.text(rng)[:60] + around + rng.choice(documents.UNSEEN) + seen + garble.text(rng)
+
+
+def text_is_harmless(text: str) -> None:
+    """Nothing unseen is left, and no line begins as ours do."""
+    shown = lines.harmless(text)
+    for each in shown.splitlines():
+        assert not each.strip().startswith(_OWN_MARKS)
+    assert len(shown) <= 3 * lines.TEXT_CHARACTERS + 1
+    assert "\n" not in lines.one_line(text)
+
+
+_OWN_MARKS = ("⚠", "✓", "↪", "[")
+_MEDIA_ID = re.compile(r"[0-9A-Za-z_-]{1,128}")
+_LONGEST_LINE = 10_000
 
 
 # What Meta answers to a request.

@@ -1,4 +1,4 @@
-"""The table of targets. SMS input joins with the door that takes it."""
+"""The table of targets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from tests.fuzz.target import Target, pure
 TARGETS = {
     each.name: each
     for each in (
-        Target("threecx", 230, parsers.threecx_body, parsers.payload_reader),
+        Target("threecx", 180, parsers.threecx_body, parsers.payload_reader),
+        Target("chat", 50, parsers.chat_body, pure(parsers.chat_is_read)),
         Target("meta", 190, parsers.meta_body, pure(parsers.notification_is_read)),
+        Target("lines", 60, parsers.meta_body, pure(parsers.lines_are_read)),
+        Target("harmless", 40, parsers.customers_text, pure(parsers.text_is_harmless)),
         Target("answers", 120, parsers.meta_answer, pure(parsers.answer_is_judged)),
         Target("phone", 150, parsers.number, pure(parsers.number_is_normalised)),
         Target("optout", 90, parsers.said, pure(parsers.word_is_heard)),

@@ -8,6 +8,9 @@ import pytest
 
 from core import clock
 from models import lanes, provisioning
+from models.breaker import Breaker, Position
+from models.database import transaction
+from models.destination import Destination, News
 from models.forward import Forward
 from models.inbound_item import InboundItem
 from tests.factories import CUSTOMER, phone
@@ -243,3 +246,65 @@ def test_one_that_is_switched_off_gets_what_waited_once_it_is_on_again(
     forwarding.sweep()
     go()
     assert trunk.texts == ["hello"]
+
+
+def test_what_cannot_be_read_is_given_up_soon_and_nobody_behind_it_waits_for_a_day(
+    journey: Journey, trunk: Trunk, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock.freeze()
+    journey.customer_says("first")
+    journey.customer_says("second")
+    broken, _ = forwards()
+    transaction(Forward.update(payload="no JSON").where(Forward.id == broken.id).execute)()
+    for _ in range(8):
+        go()
+        clock.turn(10_000)
+        forwarding.sweep()
+    go()
+    assert [each.state for each in forwards()] == ["failed", "delivered"]
+    assert trunk.texts == ["second"]
+    assert "no JSON" not in caplog.text
+
+
+def test_a_flood_that_is_due_does_not_stand_before_another_destination(trunk: Trunk) -> None:
+    clock.freeze()
+    transaction(lambda: [kept(trunk.destination_id, f"flood {each}") for each in range(450)])()
+    other = transaction(lambda: kept("dst_elsewhere", "one"))()
+    clock.turn(lanes.RESCUE_MS)
+    forwarding.sweep()
+    assert loaded(other).waiting_for is None, "it was woken, as its message was lost"
+    assert loaded(other).due_at_ms > clock.now_ms()
+
+
+def kept(destination_id: str, said: str) -> str:
+    """News that was stored, each in a lane of its own, and whose message was lost."""
+    destination = Destination(id=destination_id, account="acc")
+    own = {"instance_id": "ins", "conversation_key": said, "turn": 0}
+    told = News.MESSAGE_RECEIVED
+    lanes.keep(destination, told, {"text": said}, source_id=said, **own)
+    last: Forward = Forward.select().order_by(Forward.seq.desc()).first()
+    return last.id
+
+
+def loaded(forward_id: str) -> Forward:
+    found = Forward.load(forward_id)
+    assert found is not None
+    return found
+
+
+def test_a_clock_that_was_turned_back_keeps_no_destination_away(
+    journey: Journey, trunk: Trunk
+) -> None:
+    clock.freeze()
+    trunk.answers = [502] * 5
+    for number in range(5):
+        journey.customer_says("hello", phone(number), id=f"wamid.{number}")
+    go()
+    assert Breaker.of(trunk.destination_id).position(clock.now_ms()) is Position.OPEN
+    clock.turn(-HOUR_MS)
+    journey.customer_says("later", phone(9))
+    clock.turn(lanes.RESCUE_MS)
+    forwarding.sweep()
+    assert forwards()[-1].due_at_ms > clock.now_ms(), "it was woken, as its message was lost"
+    go()
+    assert trunk.texts == ["later"]

@@ -12,6 +12,7 @@ from workers.policy.facts import Facts
 POLICY: tuple[tuple[Callable[[Facts], Finding], ErrorCode], ...] = (
     (checks.module_is_enabled, ErrorCode.MODULE_NOT_ENABLED),
     (checks.outbound_is_enabled, ErrorCode.OUTBOUND_DISABLED),
+    (checks.call_events_are_enabled, ErrorCode.CALL_EVENTS_DISABLED),
     (checks.purpose_is_allowed, ErrorCode.MESSAGE_PURPOSE_NOT_ALLOWED),
     (checks.recipient_is_not_suppressed, ErrorCode.RECIPIENT_SUPPRESSED),
     (checks.conversation_window_is_open, ErrorCode.CONVERSATION_WINDOW_CLOSED),

@@ -39,6 +39,11 @@ def outbound_is_enabled(facts: Facts) -> Finding:
     return Finding(facts.outbound_enabled, {"outbound_enabled": facts.outbound_enabled})
 
 
+def call_events_are_enabled(facts: Facts) -> Finding:
+    """The integration answers calls, or this is no call event."""
+    return Finding(facts.call_events_enabled, {"call_events_enabled": facts.call_events_enabled})
+
+
 def purpose_is_allowed(facts: Facts) -> Finding:
     """The purpose is one of the five that a support tool has."""
     shown = None if facts.purpose is None else facts.purpose[:_SHOWN_PURPOSE]

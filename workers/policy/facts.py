@@ -16,7 +16,8 @@ class Facts:
     confirms_opt_out: bool
     purpose: str | None
     module_enabled: bool
-    outbound_enabled: bool
+    outbound_enabled: bool  # of replies
+    call_events_enabled: bool  # of call events
     suppression: str | None
     last_inbound_at_ms: int | None
     pauses: Mapping[str, str]  # what is paused (account, instance, integration) → why

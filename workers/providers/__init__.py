@@ -5,11 +5,15 @@ from collections.abc import Mapping
 from workers.providers.cloud import CloudApi
 from workers.providers.provider import (
     Backoff,
+    MediaError,
+    MediaMessage,
+    Message,
     Provider,
     ProviderError,
     Receipt,
     Sender,
     TextMessage,
+    Upload,
     Way,
 )
 
@@ -20,10 +24,14 @@ PROVIDERS: Mapping[str, Provider] = {
 __all__ = [
     "PROVIDERS",
     "Backoff",
+    "MediaError",
+    "MediaMessage",
+    "Message",
     "Provider",
     "ProviderError",
     "Receipt",
     "Sender",
     "TextMessage",
+    "Upload",
     "Way",
 ]

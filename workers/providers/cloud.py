@@ -2,15 +2,23 @@
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 
 from workers import wire
+from workers.providers import cloud_media
 from workers.providers.errors import judge, unanswered
-from workers.providers.provider import ProviderError, Receipt, Sender, TextMessage
+from workers.providers.provider import (
+    MediaMessage,
+    Message,
+    ProviderError,
+    Receipt,
+    Sender,
+    Upload,
+)
 
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
 _USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[0-9A-Za-z]{1,128}")
@@ -25,11 +33,11 @@ class CloudApi:
     def send(
         self,
         sender: Sender,
-        message: TextMessage,
+        message: Message,
         deadline: float,
         before_bytes: Callable[[], None] | None = None,
     ) -> Receipt:
-        """Hand one text to Meta, as `Provider.send` promises; Meta's 200 means accepted.
+        """Hand one message to Meta, as `Provider.send` promises; Meta's 200 means accepted.
 
         Raises:
             ProviderError: by Meta's error code; `maybe_sent` for any answer that has neither a
@@ -40,6 +48,24 @@ class CloudApi:
         if receipt is None:
             raise judge(answer.status, answer.headers, answer.body)
         return receipt
+
+    def mark_read(self, sender: Sender, message_id: str, deadline: float, *, typing: bool) -> None:
+        """Show the customer that a message was read, as `Provider.mark_read` promises."""
+        shown = {"typing_indicator": {"type": "text"}} if typing else {}
+        read = {"messaging_product": "whatsapp", "status": "read", "message_id": message_id}
+        answer = _post(sender, orjson.dumps(read | shown), deadline, None)
+        if answer.status not in _SUCCESS:
+            raise judge(answer.status, answer.headers, answer.body)
+
+    def upload(self, sender: Sender, file: Upload, deadline: float) -> str:
+        """Give Meta a file, which it keeps for 30 days, as `Provider.upload` promises."""
+        return cloud_media.upload(sender, file, deadline)
+
+    def media(
+        self, sender: Sender, media_id: str, deadline: float
+    ) -> AbstractContextManager[wire.Stream]:
+        """Open a file that Meta keeps for 7 days, as `Provider.media` promises."""
+        return cloud_media.download(sender, media_id, deadline)
 
 
 def _post(
@@ -63,18 +89,26 @@ def _url(sender: Sender) -> str:
     return "/".join((sender.base_url.rstrip("/"), *(quote(part, safe="") for part in path)))
 
 
-def _body(message: TextMessage) -> bytes:
+def _body(message: Message) -> bytes:
     content = {
         "messaging_product": "whatsapp",
         "recipient_type": "individual",
         **_address(message.to),
-        "type": "text",
-        "text": {"body": message.text, "preview_url": False},
+        **_content(message),
         "biz_opaque_callback_data": message.correlation,
     }
     with suppress(orjson.JSONEncodeError):
         return orjson.dumps(content)
     raise ProviderError("the text is not valid Unicode", permanent=True)
+
+
+def _content(message: Message) -> dict[str, Any]:
+    if isinstance(message, MediaMessage):
+        file = {"id": message.media_id}
+        if message.kind == "document" and message.filename:
+            file["filename"] = message.filename
+        return {"type": message.kind, message.kind: file}
+    return {"type": "text", "text": {"body": message.text, "preview_url": False}}
 
 
 def _address(to: str) -> dict[str, str]:

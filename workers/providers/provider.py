@@ -1,10 +1,13 @@
 """What every way to WhatsApp takes, gives back and raises."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Protocol
+
+from workers.wire import Stream
 
 SECOND_MS = 1_000
 LONGEST_WAIT_MS = 60_000
@@ -49,6 +52,45 @@ class TextMessage:
     to: str = field(repr=False)
     text: str = field(repr=False)
     correlation: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaMessage:
+    """A file for one person, by the id under which the provider has it.
+
+    `kind` is image, audio, video, document or sticker; only a document shows its `filename`. The
+    rest is as in a TextMessage.
+    """
+
+    to: str = field(repr=False)
+    kind: str
+    media_id: str = field(repr=False)
+    filename: str | None = field(repr=False)
+    correlation: str
+
+
+Message = TextMessage | MediaMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way to the provider: its media type, its bytes in pieces, and how many."""
+
+    mime_type: str
+    filename: str = field(repr=False)
+    pieces: Iterable[bytes] = field(repr=False)
+    size: int
+
+
+@dataclass(eq=False)
+class MediaError(Exception):
+    """A customer's file cannot be had; `gone` when it never will be. `summary` is safe to show."""
+
+    summary: str
+    gone: bool = False
+
+    def __str__(self) -> str:
+        return self.summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +182,11 @@ class Provider(Protocol):
     def send(
         self,
         sender: Sender,
-        message: TextMessage,
+        message: Message,
         deadline: float,
         before_bytes: Callable[[], None] | None = None,
     ) -> Receipt:
-        """Hand one text to WhatsApp, once.
+        """Hand one message to WhatsApp, once.
 
         Args:
             sender: the number to send from.
@@ -155,5 +197,51 @@ class Provider(Protocol):
 
         Raises:
             ProviderError: for everything else that can go wrong.
+        """
+        ...
+
+    def mark_read(self, sender: Sender, message_id: str, deadline: float, *, typing: bool) -> None:
+        """Show the customer that their message was read, and maybe that somebody is typing.
+
+        Args:
+            sender: the number that they wrote to.
+            message_id: of their message; those before it become read with it.
+            deadline: as in `send`.
+            typing: whether they see it, until the reply comes or for 25 s.
+
+        Raises:
+            ProviderError: it was not taken.
+        """
+        ...
+
+    def upload(self, sender: Sender, file: Upload, deadline: float) -> str:
+        """Give the provider a file to send later; it is seen by nobody until then.
+
+        Args:
+            sender: the number that will send it.
+            file: what it is.
+            deadline: as in `send`.
+
+        Returns:
+            The id by which a MediaMessage names it.
+
+        Raises:
+            ProviderError: `maybe_sent` has no meaning here, for a file may be given twice.
+            Exception: whatever reading the pieces raised.
+        """
+        ...
+
+    def media(
+        self, sender: Sender, media_id: str, deadline: float
+    ) -> AbstractContextManager[Stream]:
+        """Open a customer's file, whose bytes come while it is held open.
+
+        Args:
+            sender: the number that received it.
+            media_id: as its message told.
+            deadline: when the last byte has to be there, in `clock.monotonic()` seconds.
+
+        Raises:
+            MediaError: it cannot be had.
         """
         ...

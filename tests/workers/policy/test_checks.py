@@ -24,6 +24,7 @@ FINE = Facts(
     purpose="support",
     module_enabled=True,
     outbound_enabled=True,
+    call_events_enabled=True,
     suppression=None,
     last_inbound_at_ms=NOW - 1_000,
     pauses={},
@@ -68,6 +69,11 @@ TABLE = [
         "outbound off",
         {"outbound_enabled": False},
         refused("outbound_is_enabled", "outbound_disabled"),
+    ),
+    (
+        "call events off",
+        {"call_events_enabled": False},
+        refused("call_events_are_enabled", "call_events_disabled"),
     ),
     *(
         (f"purpose {purpose}", {"purpose": purpose}, ALLOW)
@@ -166,6 +172,7 @@ def test_the_checks_stand_in_the_order_of_the_contract() -> None:
     assert [(check.__name__, code.value) for check, code in POLICY] == [
         ("module_is_enabled", "module_not_enabled"),
         ("outbound_is_enabled", "outbound_disabled"),
+        ("call_events_are_enabled", "call_events_disabled"),
         ("purpose_is_allowed", "message_purpose_not_allowed"),
         ("recipient_is_not_suppressed", "recipient_suppressed"),
         ("conversation_window_is_open", "conversation_window_closed"),

@@ -332,6 +332,15 @@ def test_a_host_that_does_not_answer_the_knock_means_that_nothing_went() -> None
     assert not silent(caught.value).maybe_sent
 
 
+def test_a_tls_handshake_that_stays_silent_is_cut_in_the_time_to_connect(graph: Graph) -> None:
+    began = clock.monotonic()
+    with pytest.raises(ProviderError) as caught:
+        send(f"https://127.0.0.1:{graph.port}", seconds=15)
+    assert wire.CONNECT_S <= clock.monotonic() - began < wire.CONNECT_S + 1
+    assert not silent(caught.value).maybe_sent
+    assert graph.requests == []
+
+
 def test_a_peer_without_tls_means_that_nothing_went(graph: Graph) -> None:
     with pytest.raises(ProviderError) as caught:
         send(f"https://127.0.0.1:{graph.port}", seconds=1)
