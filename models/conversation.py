@@ -56,6 +56,18 @@ class Conversation(Model):
             where=cls.last_inbound_at_ms.is_null() | (cls.last_inbound_at_ms <= at_ms),
         ).execute()
 
+    @classmethod
+    def goes_by(cls, account_id: str, instance_id: str, address: str, did: str) -> None:
+        """Have what the customer writes next appear under this DID, if there is such a thread."""
+        found = cls.with_address(account_id, instance_id, address)
+        if found is not None and found.did != did:
+            found.set_did(did)
+
+    @transaction
+    def set_did(self, did: str) -> None:
+        """Note the 3CX number by which the conversation went."""
+        Conversation.update(did=did).where(Conversation.id == self.id).execute()
+
 
 def conversation_key(instance_id: str, address: str) -> str:
     """The key by which a conversation's events keep their order."""

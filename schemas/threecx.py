@@ -50,7 +50,7 @@ class Seconds(fields.Field[int]):
     """A length of time in seconds, or in hh:mm:ss as 3CX writes it; others count as absent."""
 
     def __init__(self, **named: Any) -> None:
-        metadata = {"type": ["number", "string", "null"]} | named.pop("metadata", {})
+        metadata = {"type": ["number", "string"]} | named.pop("metadata", {})  # and null
         super().__init__(allow_none=True, metadata=metadata, **named)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:

@@ -146,7 +146,14 @@ CASES = [
     and (_EVERYWHERE or death.back_ends != BOTH or death.point.startswith(sides))
 ]
 # What a process does by itself, apart from every journey.
-NO_JOURNEY = frozenset({"commit _demo", "commit SecurityEntry.write", "commit Capture.keep"})
+NO_JOURNEY = frozenset(
+    {
+        "commit _demo",
+        "commit set_destination",
+        "commit SecurityEntry.write",
+        "commit Capture.keep",
+    }
+)
 # Passed only when two threads meet: news whose turn comes as an earlier item is taken in.
 SELDOM = frozenset({"commit _take_seats"})
 

@@ -9,8 +9,10 @@ import orjson
 from core.errors import ErrorCode
 from core.words import EventType, State
 from models.account import Account
+from models.conversation import Conversation
 from models.cooldown import COOLDOWN_MS, Cooldown
 from models.database import transaction
+from models.destination import Destination, Kind
 from models.event import Event
 from models.integration import Integration
 from schemas import threecx
@@ -54,6 +56,8 @@ def validate(event: Event, content: dict[str, Any]) -> None:
             text = _text(template.get("text", ""), kind, integration.language, values)
         _claim(event, kind, content | {"text": text, "purpose": _PURPOSE})
         event.become(Event.get_by_id(event.id))  # with its payload sealed
+        if call.queue and event.state == State.VALID:
+            _answers_go_to(call.queue, event)
 
 
 def is_open(
@@ -97,6 +101,17 @@ def _text(own: str, kind: str, language: str, values: Mapping[str, str]) -> str:
     return call_texts.fill(own, values) or call_texts.fill(
         call_texts.default(kind, language), values
     )
+
+
+def _answers_go_to(queue: str, event: Event) -> None:
+    """Have what the customer answers appear in the chat of the queue that they called."""
+    chat = Destination.get_or_none(
+        Destination.integration == event.integration_id, Destination.kind == Kind.THREECX_SMS.value
+    )
+    ways = chat.ways if chat else ()
+    dids = [w.did for w in ways if (w.queue, w.instance_id) == (queue, event.instance_id)]
+    if dids:
+        Conversation.goes_by(event.account_id, event.instance_id, event.address_hash or "", dids[0])
 
 
 @transaction

@@ -26,8 +26,10 @@ from core.loglines import words
 from models import patience
 from models.migrate import migrate as migrate_database
 from workers import broker as brokers
-from workers import media_link
-from workers import outbound  # noqa: F401 (declares the actors)
+from workers import (
+    media_link,
+    outbound,  # noqa: F401 (declares the actors)
+)
 from workers.crew import Crew
 from workers.stage import Seats
 from workers.wire import Outside

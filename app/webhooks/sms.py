@@ -22,7 +22,6 @@ from core.errors import ErrorCode, Refused
 from core.words import EventType
 from models.base import vault
 from models.conversation import Conversation
-from models.database import transaction
 from models.destination import Route
 from models.idempotency import UNANSWERED_MS, RepeatKeys
 from models.unavailable import DatabaseUnavailable
@@ -101,7 +100,11 @@ class _Afterwards:
             if was_written:
                 event_id = self._kept.event_id
                 self._keeper.was_answered(self._row["integration_id"], self._repeats, event_id)
-            _went_by(self._row, self._did)
+            if not self._keeper.may_hold_more:  # nobody is to wait for a database that is away
+                row = self._row
+                Conversation.goes_by(
+                    row["account_id"], row["instance_id"], row["address_hash"], self._did
+                )
         except DatabaseUnavailable as failure:
             telemetry.warn(failure)
         except Exception as failure:  # noqa: BLE001 (the answer is out, and the event is kept)
@@ -142,16 +145,3 @@ def _row(integration: KnownIntegration, route: Route, said: Sms, payload: dict[s
 def _repeat_keys(said: Sms) -> RepeatKeys:
     key = vault().digest("sms", said.did or "", said.to or "", said.text or "", *said.media)
     return RepeatKeys((key,), body_hash=key, strict=None, life_ms=UNANSWERED_MS)
-
-
-def _went_by(row: Row, did: str) -> None:
-    conversation = Conversation.with_address(
-        row["account_id"], row["instance_id"], row["address_hash"]
-    )
-    if conversation is not None and conversation.did != did:
-        _set_did(conversation.id, did)
-
-
-@transaction
-def _set_did(conversation_id: str, did: str) -> None:
-    Conversation.update(did=did).where(Conversation.id == conversation_id).execute()

@@ -225,7 +225,8 @@ class Case:
             return not waiting
 
         def are_done() -> bool:
-            self._kept = self.gateway.do(errands.kept)
+            told = self.trunk.destination_id if self.trunk else ""
+            self._kept = self.gateway.do(errands.kept, told)
             unfinished = [each for each in self._kept["events"] if each["finished_at_ms"] is None]
             confirmed = [each for each in self._kept["events"] if each["integration_id"] is None]
             ended = len(confirmed) == self.confirmations and not unfinished

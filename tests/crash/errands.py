@@ -129,8 +129,8 @@ def being_sent() -> list[str]:
     return [row.id for row in Event.select(Event.id).where(Event.state == State.SENDING.value)]
 
 
-def kept() -> dict[str, Any]:
-    """All that there is of events, items, news for 3CX and old keys."""
+def kept(destination_id: str = "") -> dict[str, Any]:
+    """All that there is of events, items, news for a 3CX, and old keys."""
     events = Event.select().order_by(Event.seq)
     shown = ("id", "integration_id", "event_type", "state", "error", "reason", "finished_at_ms")
     return {
@@ -138,7 +138,7 @@ def kept() -> dict[str, Any]:
         "items": sorted(row.state for row in InboundItem.select(InboundItem.state)),
         "forwards": [
             {name: getattr(row, name) for name in ("id", "state", "finished_at_ms")}
-            for row in Forward.select().order_by(Forward.seq)
+            for row in Forward.select().where(Forward.destination_id == destination_id)
         ],
         "old_keys": Idempotency.select().where(Idempotency.expires_at_ms == 1).count(),
     }

@@ -23,7 +23,7 @@ from tests.backends import ENCRYPTION_KEY, HASH_KEY, together
 from tests.factories import CUSTOMER, NOON_MS, TEXT, change, loaded, phone
 from tests.gateway import ROOT, environment
 from tests.journey import decisions, step, walk
-from workers import call_texts, calls, facts, outbound, upkeep
+from workers import call_texts, calls, facts, upkeep
 from workers.policy import content
 
 if TYPE_CHECKING:
@@ -660,10 +660,11 @@ def test_a_step_that_comes_twice_leaves_the_cooldown_alone(journey: Journey) -> 
 def test_the_text_is_sealed(journey: Journey, store: Store) -> None:
     on(journey)
     event = accepted(journey)
-    outbound.validate.fn(event.id)
-    ready = loaded(event.id)
-    assert (ready.state, ready.content["text"]) == ("valid", "About your missed_call.")
-    assert ready.content["body"] == event.content["body"]
+    body = event.content["body"]
+    calls.validate(event, event.content)
+    for ready in (event, loaded(event.id)):
+        assert (ready.state, ready.content["text"]) == ("valid", "About your missed_call.")
+        assert ready.content["body"] == body
     journey.site.set_integration(call_templates={})
     assert b"About your missed_call." not in store.everything()
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from core import clock
 from models import lanes, provisioning
 from models.breaker import Breaker, Position
-from models.database import transaction
+from models.database import database, transaction
 from models.destination import Destination, News
-from models.forward import Forward
+from models.forward import Forward, WaitingFor
 from models.inbound_item import InboundItem
 from tests.factories import CUSTOMER, phone
 from tests.trunk import DID
 from workers import forwarding, inbound, wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.journey import Journey
     from tests.trunk import Trunk
 
@@ -308,3 +310,46 @@ def test_a_clock_that_was_turned_back_keeps_no_destination_away(
     assert forwards()[-1].due_at_ms > clock.now_ms(), "it was woken, as its message was lost"
     go()
     assert trunk.texts == ["later"]
+
+
+@pytest.mark.parametrize("back_end", ["embedded"], indirect=True)
+def test_no_look_for_who_is_next_reads_all_that_a_destination_ever_got(
+    journey: Journey, trunk: Trunk
+) -> None:
+    # SQLite has no statistics by which to choose. Postgres has, and none of this few rows.
+    def work() -> None:
+        journey.customer_says("hello")
+        go()
+        lanes.hand_on(forwards()[0])
+        lanes.release(trunk.destination_id, WaitingFor.OUTAGE)
+
+    asked = [each for each in asked_by(work) if '"forward"' in each[0] and "INSERT" not in each[0]]
+    plans = {plan_of(*each) for each in asked if "destination_id" in each[0].partition("WHERE")[2]}
+    assert {"forward_seated", "forward_waiting"} <= {
+        name for name in INDEXES for plan in plans if name in plan
+    }
+    assert not [each for each in plans if "forward_destination" in each or "SCAN" in each]
+
+
+INDEXES = ("forward_seated", "forward_waiting", "forward_lane")
+
+
+def asked_by(work: Callable[[], object]) -> list[tuple[str, Any]]:
+    """What is asked of the database meanwhile, statement by statement."""
+    statements: list[tuple[str, Any]] = []
+    execute = database.obj.execute_sql
+
+    def note(sql: str, params: Any = None) -> Any:
+        statements.append((sql, params))
+        return execute(sql, params)
+
+    database.obj.execute_sql = note
+    try:
+        work()
+    finally:
+        del database.obj.execute_sql
+    return statements
+
+
+def plan_of(sql: str, parameters: Any) -> str:
+    return str(database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall())

@@ -48,6 +48,7 @@ class News:
 
     id: str
     state: str
+    instance_id: str = ""
     told: list[Line] = field(default_factory=list)
 
 
@@ -68,7 +69,7 @@ class IntoThreecx(Check):
         self._heard = 0
 
     def on_connected(self, line: Line) -> None:
-        """A number has a 3CX behind it."""
+        """A number has a 3CX behind it whose journal is in the history."""
         self._connected.add(line["instance_id"])
 
     def on_wrote(self, line: Line) -> None:
@@ -83,11 +84,14 @@ class IntoThreecx(Check):
         """3CX heard a line."""
         self._heard += 1
         self._told[_chat(line), line["text"]].append((self._heard, line))
-        self._row(line["forward_id"]).told.append(line)
+        row = self._row(line["forward_id"])
+        row.instance_id = line["instance_id"]
+        row.told.append(line)
 
     def on_news(self, line: Line) -> None:
         """The row of a piece of news was made."""
-        self._row(line["forward_id"]).state = line["state"]
+        row = self._row(line["forward_id"])
+        row.state, row.instance_id = line["state"], line["instance_id"]
 
     def on_news_state(self, line: Line) -> None:
         """It went from one state to another."""
@@ -114,7 +118,8 @@ class IntoThreecx(Check):
     def end(self) -> None:
         """Judge every message, every row, and the order of each conversation."""
         for row in self._news.values():
-            self._judge_row(row)
+            if row.instance_id in self._connected:
+                self._judge_row(row)
         for chat, texts in self._written.items():
             for text, written in texts.items():
                 written.told = self._told[chat, text]
