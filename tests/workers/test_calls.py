@@ -12,10 +12,12 @@ import pytest
 
 from core import clock
 from core.words import CALL_EVENTS, State
-from models import provisioning
+from models import destination, provisioning
 from models.account import Account
 from models.cooldown import COOLDOWN_MS, Cooldown
 from models.database import transaction
+from models.destination import Route
+from models.forward import Forward
 from models.integration import Integration
 from models.suppression import Kind, Suppression
 from schemas import threecx
@@ -23,18 +25,21 @@ from tests.backends import ENCRYPTION_KEY, HASH_KEY, together
 from tests.factories import CUSTOMER, NOON_MS, TEXT, change, loaded, phone
 from tests.gateway import ROOT, environment
 from tests.journey import decisions, step, walk
-from workers import call_texts, calls, facts, upkeep
+from tests.trunk import DID
+from workers import call_texts, calls, facts, forwarding, upkeep
 from workers.policy import content
 
 if TYPE_CHECKING:
     from models.event import Event
     from tests.backends import Store
     from tests.journey import Journey
+    from tests.trunk import Trunk
 
 OFFICE = {day: [["09:00", "17:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 NIGHT = {"fri": [["22:00", "24:00"]], "sat": [["00:00", "06:00"]]}
 EARLY_SUNDAY = {"sun": [["02:00", "03:00"]]}
 MINUTE_MS = 60_000
+SALES = "+966112000801"
 KINDS = sorted(kind.value for kind in CALL_EVENTS)
 
 
@@ -119,6 +124,25 @@ def test_a_call_event_sends_its_template(journey: Journey, kind: str) -> None:
     assert event.content["purpose"] == "operational"
     assert journey.received() == [f"About your {kind}."]
     assert decisions(event) == [("decide", "all", "allow", None)]
+
+
+@pytest.mark.parametrize(("queue", "did"), [("801", SALES), ("802", DID), (None, DID)])
+def test_the_customer_answers_into_the_chat_of_the_queue_that_they_called(
+    journey: Journey, trunk: Trunk, queue: str | None, did: str
+) -> None:
+    on(journey)
+    number = journey.site.instance_id
+    routes = [Route(SALES, number, "801"), Route(DID, number)]
+    chat = destination.Kind.THREECX_SMS
+    provisioning.set_destination(journey.site.integration_id, chat, trunk.url, routes=routes)
+    call(journey, queue=queue)
+    journey.customer_says("Please call me back.")
+    for each in Forward.select():
+        forwarding.deliver(each.id)
+    told = [each.body["data"]["payload"] for each in trunk.taken]
+    assert ("Please call me back.", [{"phone_number": did}]) in [
+        (each["text"], each["to"]) for each in told
+    ]
 
 
 def test_what_the_caller_adds_to_a_call_event_does_not_go_out(journey: Journey) -> None:
