@@ -128,6 +128,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
     error_task_class = _Refusal
     request: Any
     began_at: float | None = None
+    _stuck_at = 0.0
 
     def received(self, data: bytes) -> Any:
         taken = super().received(data)
@@ -148,6 +149,16 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self.requests.append(late)
             if len(self.requests) == 1:
                 self.server.add_task(self)
+
+    def let_go_if_stuck(self, now: float) -> None:
+        """Close on somebody who takes nothing of an answer: thread and buffers are for others, too.
+
+        A browser whose user pauses a film reads no more, and may leave it so for days.
+        """
+        if not self.total_outbufs_len or self.last_activity >= self._stuck_at:
+            self._stuck_at = now
+        elif now - self._stuck_at >= self.server.request_s:
+            self.handle_close()
 
     @property
     def has_sent_all(self) -> bool:
@@ -213,6 +224,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         # First, since what has an answer to come is not closed as idle.
         for channel in list(self.active_channels.values()):
             channel.give_up_if_slow()
+            channel.let_go_if_stuck(now)
         super().maintenance(now)
 
     def request_stop(self) -> None:

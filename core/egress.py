@@ -16,13 +16,21 @@ _NEVER = tuple(
     ipaddress.ip_network(each)
     for each in (
         "169.254.0.0/16",
+        "168.63.129.16/32",
         "fe80::/10",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "fd00:c1::a9fe:a9fe/128",
         "fd00:ec2::254/128",
+        "fd20:ce::254/128",
         "100.100.100.200/32",
         "::/96",
         "64:ff9b:1::/48",
+        "3fff::/20",
     )
 )
+# What IANA gives out of IPv6 (RFC 4291, 2.4). The old site-local fec0::/10 is nobody's by Python.
+_PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
 _WITHIN_IPV6 = (
     (ipaddress.ip_network("64:ff9b::/96"), 0),  # NAT64 (RFC 6052)
     (ipaddress.ip_network("2002::/16"), 80),  # 6to4 (RFC 3056)
@@ -41,7 +49,11 @@ def may_reach(address: IPAddress, private: tuple[IPNetwork, ...]) -> bool:
         return False
     if any(address in network for network in _NEVER):
         return False
-    return address.is_global or any(address in network for network in private)
+    return _is_public(address) or any(address in network for network in private)
+
+
+def _is_public(address: IPAddress) -> bool:
+    return address.is_global and (address.version == 4 or address in _PUBLIC_IPV6)  # noqa: PLR2004 (IP)
 
 
 def _inner(address: IPAddress) -> IPAddress:

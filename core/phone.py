@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from phonenumbers import PhoneNumber
 
+USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[0-9A-Za-z]{1,128}")
+
 _LONGEST_INPUT = 64
 _DIGITS_ITU = range(7, 16)
 _DOTS = "•" * 5
@@ -43,6 +45,17 @@ def normalise(value: object, region: str | None) -> str | None:
     if digits.startswith("+"):
         return _international(digits)
     return _national(digits, region) if _is_digits(digits) else None
+
+
+def address(value: object, region: str | None) -> str | None:
+    """Whom a message is for: a number as `normalise` reads it, or a business-scoped user id.
+
+    A customer who goes by a user name has no number that we are told; their id stands for it, as
+    Meta writes it: two capital letters, a dot, letters and digits.
+    """
+    if isinstance(value, str) and USER_ID.fullmatch(value.strip()):
+        return value.strip()
+    return normalise(value, region)
 
 
 def mask(e164: str) -> str:

@@ -75,7 +75,7 @@ def keep(
 
 def turn_now() -> int:
     """The turn of something that happens now: after everything that WhatsApp told so far."""
-    last = InboundItem.select(InboundItem.seq).order_by(InboundItem.id.desc()).limit(1).scalar()
+    last = InboundItem.select(peewee.fn.MAX(InboundItem.seq)).scalar()
     return int(last or 0)
 
 
@@ -180,6 +180,19 @@ def release(destination_id: str, waiting_for: WaitingFor, at_ms: int | None = No
         Forward.waiting_for == waiting_for.value,
         Forward.due_at_ms > at_ms,
     ).execute()
+
+
+def undelivered(destination_id: str) -> int:
+    """How much news a destination has not taken: what waits, and what has failed."""
+    count: int = (
+        Forward.select()
+        .where(
+            Forward.destination_id == destination_id,
+            Forward.state != ForwardState.DELIVERED.value,
+        )
+        .count()
+    )
+    return count
 
 
 @transaction

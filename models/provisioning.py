@@ -215,14 +215,18 @@ def switch_destination(destination_id: str, *, enabled: bool) -> None:
 
 
 @transaction
-def remove_destination(destination_id: str) -> None:
+def remove_destination(destination_id: str) -> int:
     """Tell a destination nothing more; what is on its way to it fails.
+
+    Returns:
+        How much news was not delivered to it, and never will be.
 
     Raises:
         UsageError: there is no such destination.
     """
     find_destination(destination_id)
     Destination.delete().where(Destination.id == destination_id).execute()
+    return lanes.undelivered(destination_id)
 
 
 @transaction

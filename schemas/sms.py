@@ -43,7 +43,7 @@ class SmsPayload(Schema):
         unknown = INCLUDE
 
     from_ = LooseText(data_key="from", metadata={"description": "The DID that the agent uses"})
-    to = LooseText(metadata={"description": "The customer's number"})
+    to = LooseText(metadata={"description": "The customer's number or user id"})
     text = TypedText(metadata={"description": "The text; longer ones go out in parts"})
     media_urls = Addresses(metadata={"description": "Files, at most 10"})
 
@@ -88,7 +88,7 @@ def read(payload: Mapping[str, Any], region: str | None, own_numbers: frozenset[
     """
     said: dict[str, Any] = _reader.load(payload)
     text: str = said.get("text", "")
-    to = phone.normalise(payload.get("to"), region)
+    to = phone.address(payload.get("to"), region)
     return Sms(
         did=phone.normalise(payload.get("from"), region),
         to=None if to in own_numbers else to,

@@ -21,6 +21,8 @@ _REPLY_TYPES = frozenset({EventType.OUTBOUND_MESSAGE, EventType.INBOUND_REPLY, E
 # A variable, or the formatting of one: [Number], [[CallStartTimeUTC].ToString("HH:mm")].
 _UNFILLED = re.compile(r"\[\w*\]|\[\[\w+\]\.[^\[\]]*\]")
 _UNFILLED_WITHIN = re.compile(r"\[[A-Z][A-Za-z]+\]")
+_OF_A_CALL = re.compile(r"-(?:Inbound|Outbound|Missed|Notanswered)\Z")
+_A_TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d")
 _HOURS_MINUTES_SECONDS = re.compile(r"([0-9]{1,4}):([0-5]?[0-9]):([0-5]?[0-9])")
 _SECONDS = re.compile(r"([0-9]{1,9})(?:\.[0-9]+)?")
 _EVENT_TYPE_CHARACTERS = 64
@@ -195,10 +197,13 @@ def call(payload: dict[str, Any]) -> Call:
 def own_id(payload: dict[str, Any]) -> str | None:
     """The event's id in 3CX; None where there is none, or a variable in it was not filled in.
 
-    An id put together of variables is the same for every call as long as one is not filled in.
+    An id put together of variables, as the CRM template does it, is the same for every call as long
+    as one is not filled in. Which words then stand in the place of the time, no source says.
     """
     text = str(_reader.fields["event_id"].deserialize(payload.get("event_id")) or "").strip()
-    return None if _UNFILLED_WITHIN.search(text) else text or None
+    if _UNFILLED_WITHIN.search(text) or (_OF_A_CALL.search(text) and not _A_TIME.match(text)):
+        return None
+    return text or None
 
 
 def _customer(
@@ -206,7 +211,7 @@ def _customer(
 ) -> str | None:
     order = _REPLY_ORDER if event_type in _REPLY_TYPES else _CALL_ORDER
     for name in order:
-        number = phone.normalise(payload.get(name), region)
+        number = phone.address(payload.get(name), region)
         if number is not None and number not in own_numbers:
             return number
     return None

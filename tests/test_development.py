@@ -32,7 +32,8 @@ def test_the_clock_stands_when_frozen() -> None:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    for package in ("app", "workers/policy", "workers/providers", "models", "schemas", "core"):
+    workers = ("workers/policy", "workers/providers", "workers/destinations")
+    for package in ("app", *workers, "models", "schemas", "core"):
         (tmp_path / package).mkdir(parents=True)
         (tmp_path / package / "__init__.py").touch()
     (tmp_path / "workers" / "__init__.py").touch()

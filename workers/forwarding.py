@@ -283,7 +283,7 @@ def _conclude(
     news = _learn(forward, ticket, outcome)
     now = clock.now_ms()
     until_ms = now + _wait_ms(forward.tries, outcome)
-    if _gives_up(forward, outcome) or until_ms >= forward.expires_at_ms:
+    if _gives_up(forward, outcome):
         forward.fail(ForwardState.DELIVERING, str(outcome), outcome.status)
         news.append(partial(_report, forward))
     else:

@@ -28,7 +28,7 @@ from workers.stage import MAX_TRIES, wake
 
 _log = logging.getLogger(__name__)
 
-_TOGETHER = 50
+_TOGETHER, _HANDED_OVER = 5, 1_000
 _WINDOW_IS_CLOSED, _BUSINESS_WAS_BLOCKED = 131047, 130403  # whatsapp-cloud-api, Errors
 
 
@@ -42,17 +42,22 @@ def told(instance_id: str, account_id: str, item: meta.Item) -> Told:
 
 def begin(item_ids: list[str]) -> None:
     """Have workers take these items in, some at a time."""
-    for start in range(0, len(item_ids), _TOGETHER):
-        take_in.send(item_ids[start : start + _TOGETHER])
+    for start in range(0, len(item_ids), _HANDED_OVER):
+        take_in.send(item_ids[start : start + _HANDED_OVER])
 
 
 @dramatiq.actor(queue_name=INBOUND, broker=declarations, max_retries=0)
 def take_in(item_ids: list[str]) -> None:
-    """Take items in, each on its own: a broken one costs its neighbours nothing."""
-    for item_id in item_ids:
+    """Take items in, each on its own: a broken one costs its neighbours nothing.
+
+    A few at a time; the rest goes to the end of the queue, so that a flood lets others pass.
+    """
+    for item_id in item_ids[:_TOGETHER]:
         item = InboundItem.get_or_none(InboundItem.id == item_id)
         if item is not None and item.state == ItemState.RECEIVED:
             _take_in(item)
+    if item_ids[_TOGETHER:]:
+        take_in.send(item_ids[_TOGETHER:])
 
 
 def _take_in(item: InboundItem) -> None:

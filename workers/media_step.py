@@ -12,7 +12,8 @@ import orjson
 from core import clock
 from core.errors import ErrorCode
 from core.words import State
-from models.database import transaction
+from models.account import Account
+from models.database import locked, transaction
 from models.event import Event, Waiting
 from models.instance import Instance
 from workers import conclusion, media_files, policy
@@ -87,6 +88,8 @@ def _keep(event: Event, content: dict[str, Any], files: list[File]) -> None:
 
 @transaction
 def _not_taken(event: Event, failure: ProviderError) -> list[News]:
+    # The account first, as in `settle`: whoever pauses or resumes the instance has it, too.
+    locked(Account.select(Account.id).where(Account.id == event.account_id)).first()
     tries = event.count_try() - 1
     if failure.pause:
         look_again_ms = clock.now_ms() + policy.checks.PAUSE_LOOK_MS

@@ -3,6 +3,7 @@
 Each begins with a mark and a head, by which it is known should somebody send it back to us.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -62,7 +63,7 @@ def last_for_now(line: str, language: str) -> str:
 
 def is_ours(text: str | None) -> bool:
     """Whether a text begins as one of our lines does, in whichever language."""
-    return (text or "").lstrip().replace(_EMOJI_STYLE, "", 1).startswith(_BEGINNINGS)
+    return _BEGINNING.match((text or "").lstrip().replace(_EMOJI_STYLE, "", 1)) is not None
 
 
 def _of(language: str) -> Words:
@@ -270,13 +271,16 @@ LANGUAGES: Mapping[str, Words] = {
     ),
 }
 
-_BEGINNINGS = tuple(
-    f"{mark} {head}"
-    for words in LANGUAGES.values()
-    for mark, heads in (
-        (NOT_SENT, (words.not_sent, words.maybe_sent)),
-        (AFTER_ALL, (words.after_all,)),
-        (AUTOMATIC, (words.automatic,)),
+# What follows a head in a line of ours: an agent may begin a sentence with the same words.
+_BEGINNING = re.compile(
+    "|".join(
+        re.escape(f"{mark} {head}") + r"(?:: | “| \(|\Z)"
+        for words in LANGUAGES.values()
+        for mark, heads in (
+            (NOT_SENT, (words.not_sent, words.maybe_sent)),
+            (AFTER_ALL, (words.after_all,)),
+            (AUTOMATIC, (words.automatic,)),
+        )
+        for head in heads
     )
-    for head in heads
 )

@@ -39,7 +39,7 @@ def add_to(commands: Commands) -> None:
     change.add_argument("--events", type=typed(_events), help="of a webhook; all by default")
     change.add_argument(
         "--secret",
-        type=typed(terms.credential, secret=True),
+        type=typed(terms.signing_secret, secret=True),
         help="of a webhook; without it one is made, or kept",
     )
     destination.single("list", _list, "show all destinations")
@@ -70,7 +70,7 @@ def _set(options: Namespace) -> Answer:
     kind = Kind(options.kind)
     _check_kind(options, kind)
     url = _typed_in("--url", options.url, _address)
-    secret = _typed_in("--secret", options.secret, terms.credential)
+    secret = _typed_in("--secret", options.secret, terms.signing_secret)
     with opened(options) as settings:
         integration = provisioning.find(Integration, options.integration)
         remarks = reach.remarks(url, settings)
@@ -146,8 +146,15 @@ def _remove(options: Namespace) -> Answer:
     from models import provisioning
 
     with opened(options):
-        provisioning.remove_destination(options.id)
-    return record({"destination_id": options.id, "removed": True})
+        lost = provisioning.remove_destination(options.id)
+    document = {"destination_id": options.id, "removed": True, "undelivered": lost}
+    if not lost:
+        return record(document)
+    return record(
+        document,
+        f"{lost} that were not delivered to it are lost. To give a destination another address and "
+        "keep what waits, set it again instead.",
+    )
 
 
 def _test(options: Namespace) -> Answer:
@@ -215,8 +222,13 @@ def _next(destination: "Destination", settings: "Settings") -> str:
 
     if destination.kind != "threecx_sms":
         return f"Try it: gateway destination test {destination.id}"
+    remark = (
+        "PUBLIC_URL is not set: the address below holds on this machine only.\n"
+        if not settings.public_url
+        else ""
+    )
     dids = ", ".join(dict.fromkeys(each.did for each in destination.ways))
-    return "\n".join(
+    return remark + "\n".join(
         (
             "In 3CX: the trunk, SMS, provider Generic.",
             f"  Provider URL  {sms_url(settings, destination.integration_id)}",

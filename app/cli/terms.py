@@ -117,6 +117,13 @@ def credential(text: str) -> str:
     return text
 
 
+def signing_secret(text: str) -> str:
+    """A secret that somebody could try to guess: long enough that nobody will."""
+    if not re.fullmatch(r"[\x21-\x7e]{16,4096}", text):
+        raise Wrong("16 to 4096 visible ASCII characters, or - to read it from standard input")
+    return text
+
+
 def phrases(text: str) -> list[str]:
     """Phrases as a JSON list, or separated by commas."""
     wanted = f"a JSON list of texts or texts separated by commas, {_LONGEST_ITEM} characters each"

@@ -6,11 +6,12 @@ import secrets
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from core.phone import USER_ID
+
 WINDOW_MS = 24 * 60 * 60 * 1000
 
 # Meta's customer-service window: only a message of the customer's own opens it.
 _DO_NOT_OPEN = frozenset({"reaction", "edit", "revoke", "system", "unsupported"})
-_USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[0-9A-Za-z]{1,128}")
 _PHONE = re.compile(r"\+?([1-9][0-9]{6,14})")
 _PUNCTUATION = re.compile(r"[\s().-]")
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds, this is the year 5138
@@ -85,7 +86,7 @@ def customer_key(written: str) -> str | None:
     Takes an international phone number (with or without `+`, spaces, dashes, brackets) or a
     business-scoped user id; gives the digits or the id, or None when it is neither.
     """
-    if _USER_ID.fullmatch(written):
+    if USER_ID.fullmatch(written):
         return written
     found = _PHONE.fullmatch(_PUNCTUATION.sub("", written))
     return found[1] if found else None

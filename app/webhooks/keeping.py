@@ -7,7 +7,7 @@ from itertools import islice
 
 from app.directory import Directory
 from app.room import Room
-from app.spool import Entry, Spool, SpoolEmptied, SpoolUnavailable
+from app.spool import Earlier, Entry, Spool, SpoolEmptied, SpoolUnavailable
 from app.webhooks import acceptance
 from app.webhooks.acceptance import Acceptance
 from app.webhooks.unanswered import Unanswered
@@ -45,6 +45,7 @@ class Keeper:
             self._spool = Spool(settings.spool_dir, settings.spool_max_mb * _MEGABYTE)
         self._away = False
         self._unanswered = Unanswered()
+        self._brief = threading.Lock()
         self.directory = Directory(is_away=lambda: self._away, may_be_old=lambda: self.has_spool)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
@@ -122,18 +123,26 @@ class Keeper:
     def _put_aside(
         self, row: acceptance.Row, repeats: RepeatKeys | None, *, joining: bool = False
     ) -> Acceptance:
+        if repeats is None or not repeats.are_brief:
+            earlier = self._spooled(Entry(row, repeats), joining=joining)
+            if earlier is not None and repeats is not None:
+                return acceptance.repeat_of(earlier, repeats)
+            return Acceptance(row["id"], duplicate=False, seated=False)
+        # Of two equal ones that the database kept waiting until it was away, one is a repeat.
+        with self._brief:
+            known = self._unanswered.event(row["integration_id"], repeats)
+            if known is None:
+                self._spooled(Entry(row, None), joining=joining)
+                self._unanswered.add(row["integration_id"], repeats, row["id"])
+        return Acceptance(known or row["id"], duplicate=known is not None, seated=False)
+
+    def _spooled(self, entry: Entry, *, joining: bool) -> Earlier | None:
         if self._spool is None:
             raise DatabaseUnavailable("the database is away, and there is no SPOOL_DIR")
-        brief = repeats if repeats is not None and repeats.are_brief else None
         try:
-            earlier = self._spool.put(Entry(row, None if brief else repeats), joining=joining)
+            return self._spool.put(entry, joining=joining)
         except SpoolUnavailable as full:
             raise DatabaseUnavailable(str(full)) from None
-        if brief is not None:
-            self._unanswered.add(row["integration_id"], brief, row["id"])
-        if earlier is not None and repeats is not None:
-            return acceptance.repeat_of(earlier, repeats)
-        return Acceptance(row["id"], duplicate=False, seated=False)
 
     def _went_away(self, failure: DatabaseUnavailable) -> None:
         if not self._away:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from models.dialects import settings_triggers, words
+from models.dialects import is_postgres, settings_triggers, words
 
 STATEMENTS = (
     """CREATE TABLE destination (
@@ -63,5 +63,7 @@ def up(_migrator: object, db: Any) -> None:
     """Make the tables, and columns that the version before leaves at their default."""
     for statement in STATEMENTS:
         db.execute_sql(statement.format(**words(db)))
+    if is_postgres(db):  # SQLite's own key
+        db.execute_sql("CREATE INDEX inbound_item_seq ON inbound_item (seq)")
     for statement in settings_triggers("destination", db):
         db.execute_sql(statement)

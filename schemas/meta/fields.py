@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 from marshmallow import EXCLUDE, Schema, fields
 
+from core.phone import USER_ID
+
 _E164 = re.compile(r"[1-9][0-9]{4,14}")
-_USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[0-9A-Za-z]{1,128}")
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
 _CODES = 2**31
 _MILLISECONDS_FROM = 10**11
@@ -92,7 +93,7 @@ class UserId(LenientField[str | None]):
     def read(self, value: Any) -> str | None:
         """The id, if it has the shape of one."""
         text = (as_text(value) or "").strip()
-        return text if _USER_ID.fullmatch(text) else None
+        return text if USER_ID.fullmatch(text) else None
 
 
 class Raw(LenientField[dict[str, Any]]):

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 
-from app.webhooks.acceptance import Row, keep, keep_late
+from app.webhooks.acceptance import Acceptance, Row, keep, keep_late
+from app.webhooks.keeping import Keeper
 from models.event import Event
-from models.idempotency import RepeatKeys
+from models.idempotency import UNANSWERED_MS, RepeatKeys
+from models.patience import within
 from tests.backends import together
 from tests.factories import CUSTOMER, Site, a_site, loaded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.backends import Store
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -74,3 +84,21 @@ def test_two_hosts_that_empty_their_spools_at_once_make_one_event_of_a_key() -> 
     rows = [each for spool in spools for each, _ in spool]
     assert sorted(set(ends(rows))) == [("received", None), ("recorded", "duplicate")]
     assert sum(state == "received" for state, _ in ends(rows)) == 10
+
+
+def test_of_two_equal_messages_of_a_chat_that_come_while_it_is_away_one_is_kept(
+    store: Store, tmp_path: Path
+) -> None:
+    site = a_site()
+    brief = RepeatKeys(("sms",), "sms", None, life_ms=UNANSWERED_MS)
+    keeper = Keeper(replace(store.settings, spool_dir=tmp_path / "spool"))
+    rows = [row(site) for _ in range(4)]
+
+    def accept(number: int) -> Acceptance:
+        with within(0.5):
+            return keeper.accept(rows[number], brief)
+
+    with store.away():
+        kept = together(4, accept)
+    assert sorted(each.duplicate for each in kept) == [False, True, True, True]
+    assert len({each.event_id for each in kept}) == 1

@@ -610,10 +610,15 @@ def break_stages() -> None:
 
     instance_id, integration_id, _ = a_site("crashing")
     _, too_slow, _ = a_site("crashing", rate=0)
-    places = {"received": integration_id, "valid": integration_id, "allowed": too_slow}
-    for state, place in places.items():
+    written = json.dumps({"to": EVERYTHING, "text": EVERYTHING})
+    broken = (
+        ("received", integration_id, EVERYTHING),
+        ("valid", integration_id, EVERYTHING),
+        ("allowed", too_slow, written),
+    )
+    for state, place, payload in broken:
         with Witness().waits_for(f"stage={state} "):
-            resume(an_event(place, state, EVERYTHING), State(state))
+            resume(an_event(place, state, payload), State(state))
     with Witness().waits_for("stage=inbound "):
         inbound.begin(InboundItem.keep([Told(instance_id, "1", "message", EVERYTHING)]))
     unreadable = an_event(integration_id, "received", "{}")
@@ -647,9 +652,9 @@ def break_the_door(app: Any, port: int) -> None:
         "name": EVERYTHING,
     }
     app.add_route("/integrations/3cx/int/sms/{key}", CrashingResource())
-    app.add_sink(lambda *_, **__: crash(), f"/media/{KEY}")
+    app.add_sink(lambda *_, **__: crash(), f"/media/{KEY}/again")
     ask(port, "POST", f"/integrations/3cx/int/sms/{KEY}", payload, Authorization=KEY)
-    ask(port, "PUT", f"/media/{KEY}?hub.verify_token={KEY}", payload)
+    ask(port, "PUT", f"/media/{KEY}/again?hub.verify_token={KEY}", payload)
     with suppress(http.client.HTTPException, OSError):
         ask(port, "GET", f"/integrations/3cx/int/sms/{KEY}", payload)
     _, integration_id, secret = a_site("crashing")

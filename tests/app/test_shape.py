@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import shape
+from core import clock
 
 
 def shown(key: str, value: Any) -> Any:
@@ -133,6 +134,14 @@ def test_no_number_and_no_text_comes_through_wherever_it_stood(value: Any, cut: 
         seen = json.dumps(shape.of_body(each), ensure_ascii=False)
         assert _NUMBER[:-2] not in seen
         assert _TEXT[:10] not in seen
+
+
+@pytest.mark.parametrize("part", ["time", "date", "[Number]", "a.", "1:", "[[", "+ "])
+def test_no_body_takes_long_to_be_looked_at(part: str) -> None:
+    long = part * (60_000 // len(part)) + "\n"
+    began = clock.monotonic()
+    shape.of_body(json.dumps({long: long}).encode())
+    assert clock.monotonic() - began < 1
 
 
 @given(st.binary(max_size=200) | st.text().map(str.encode))

@@ -49,7 +49,6 @@ class Plant:
         self.back_end = back_end
         self.disk = disk
         self.whatsapp = Sandbox(journal=folder / "whatsapp.jsonl")
-        self.trunks = Trunks(folder / "trunks.jsonl")
         self.hands = Hands(folder / "clock")
         self.postgres: Postgres | None = None
         self.redis: Redis | None = None
@@ -67,7 +66,6 @@ class Plant:
             "LOG_LEVEL": "WARNING",
             "GRACE_S": "5",
             CLOCK: str(self.hands.file),
-            TRUNKS: str(self.trunks.port),
         }
         self._direct: dict[str, str] = {}
         self.units: list[Unit] = []
@@ -78,6 +76,8 @@ class Plant:
         """Start WhatsApp, 3CX and the servers; the gateway itself waits for `start`."""
         self.whatsapp.start()
         self._stack.callback(self.whatsapp.stop)
+        self.trunks = Trunks(self.folder / "trunks.jsonl")
+        self._variables[TRUNKS] = str(self.trunks.port)
         self.trunks.start()
         self._stack.callback(self.trunks.stop)
         if self.back_end == SERVERS:

@@ -223,6 +223,8 @@ def test_a_small_run_is_found_in_order(watched: Gateway, tmp_path: Path) -> None
         "refused": {"recipient_suppressed": 1},
         "recorded": 1,
         "uncertain": 0,
+        "told": 0,
+        "told_again": 0,
         "lost": 0,
         "doubled": 0,
         "inversions": 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 JSON = ("Content-Type", "application/json")
 TEXT = "Your parcel is on its way."
+
+_people = itertools.count(1918)
 
 
 @pytest.fixture
@@ -43,6 +46,14 @@ def taken(answer: Answer) -> str:
 def test_what_an_agent_writes_is_sent_to_the_customer(chat: Pbx) -> None:
     event_id = taken(chat.says())
     assert chat.ended(event_id)["state"] == "sent"
+    (received,) = chat.received()
+    assert (received["to"], received["text"]) == (chat.customer, TEXT)
+
+
+def test_a_customer_who_has_only_a_user_id_can_be_answered(gateway: Gateway) -> None:
+    chat = gateway.pbx(f"US.1349120865530274{next(_people)}")
+    chat.connect()
+    assert chat.ended(taken(chat.says()))["state"] == "sent"
     (received,) = chat.received()
     assert (received["to"], received["text"]) == (chat.customer, TEXT)
 

@@ -17,9 +17,12 @@ from core import clock
 from core.errors import ErrorCode
 from core.words import State
 from models import provisioning
+from models.account import Account
 from models.attempt import Attempt
-from models.event import Waiting
+from models.database import close_connection, database, locked, transaction
+from models.event import Event, Waiting
 from models.instance import Instance
+from tests.backends import until
 from tests.factories import change, loaded
 from tests.journey import deliveries, step, walk
 from workers import bulkhead, media_files, media_types, wire
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from app.sandbox import Sandbox
-    from models.event import Event
     from tests.journey import Journey
 
 MEGABYTE = 1024 * 1024
@@ -438,6 +440,37 @@ def test_a_token_that_is_not_accepted_pauses_the_instance(journey: Journey, sour
     provisioning.change_instance(journey.site.instance_id, {"access_token": "EAAtest"})
     journey.site.resume(Instance)
     assert walk(event.id).state == "sent"
+
+
+@pytest.mark.parametrize("back_end", ["servers"], indirect=True)
+def test_a_pause_that_whatsapp_asks_for_and_a_persons_word_never_wait_in_a_circle(
+    journey: Journey, source: Source
+) -> None:
+    provisioning.change_instance(journey.site.instance_id, {"access_token": "wrong"})
+    event = journey.site.event(media_url=source.has("a.jpg", JPEG))
+
+    def send() -> None:
+        walk(event.id)
+        close_connection()
+
+    sending = threading.Thread(target=send)
+
+    @transaction
+    def look_after_the_instance() -> None:
+        locked(Account.select().where(Account.id == event.account_id)).get()
+        locked(Instance.select().where(Instance.id == event.instance_id)).get()
+        sending.start()
+        until(_somebody_waits)
+        assert Event.hold(event.id) is not None
+
+    look_after_the_instance()
+    sending.join()
+    assert loaded(event.id).waiting_for == Waiting.PAUSE
+
+
+def _somebody_waits() -> bool:
+    waiting = "SELECT 1 FROM pg_locks WHERE NOT granted"
+    return database.execute_sql(waiting).fetchone() is not None
 
 
 def test_while_a_file_is_fetched_the_sweep_leaves_the_event_alone(

@@ -218,3 +218,18 @@ def test_who_has_no_number_is_told_by_their_user_id(journey: Journey, trunk: Tru
     walk(event.id)
     (told,) = heard(trunk)
     assert (told["from"], told["user_id"]) == (None, user_id)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429])
+def test_nothing_is_lost_to_whoever_asks_to_wait_and_does_not_say_how_long(
+    journey: Journey, trunk: Trunk, status: int
+) -> None:
+    clock.freeze()
+    listens(journey, trunk, News.MESSAGE_RECEIVED)
+    trunk.answers = [status] * 10
+    journey.customer_says("hello")
+    for _ in range(11):
+        deliver()
+        clock.turn(600_000)
+        forwarding.sweep()
+    assert trunk.texts == ["hello"]

@@ -98,7 +98,8 @@ def judge(answer: Answer) -> int:
         return status
     wait_ms = retry_after_ms(answer.headers.get("Retry-After"))
     if status in _TOLD_TO_WAIT:
-        raise DestinationError("it asks to wait", status, retry_after_ms=wait_ms)
+        # Though it does not say how long: that alone refuses nothing for its own sake.
+        raise DestinationError("it asks to wait", status, retry_after_ms=wait_ms or 0)
     if status in _THIS_ONE:
         raise DestinationError("it refuses this one", status)
     if status // 100 == 3:  # noqa: PLR2004 (RFC 9110, 15.4)

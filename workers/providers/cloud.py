@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import orjson
 
+from core.phone import USER_ID
 from workers import wire
 from workers.providers import cloud_media
 from workers.providers.errors import judge, unanswered
@@ -21,7 +22,6 @@ from workers.providers.provider import (
 )
 
 _E164 = re.compile(r"\+[1-9][0-9]{4,14}")
-_USER_ID = re.compile(r"[A-Z]{2}\.(?:ENT\.)?[0-9A-Za-z]{1,128}")
 _SUCCESS = range(200, 300)
 
 
@@ -115,7 +115,7 @@ def _address(to: str) -> dict[str, str]:
     """Whom to send to; without its `+` Meta would read a number as one of the sender's country."""
     if _E164.fullmatch(to):
         return {"to": to}
-    if _USER_ID.fullmatch(to):
+    if USER_ID.fullmatch(to):
         return {"recipient": to}
     raise ProviderError("the recipient is neither E.164 nor a user id", permanent=True)
 
@@ -134,7 +134,7 @@ def _receipt(body: bytes) -> Receipt | None:
     return Receipt(
         provider_message_id=message_id,
         wa_id=phone if _E164.fullmatch(phone) else None,
-        user_id=user_id if isinstance(user_id, str) and _USER_ID.fullmatch(user_id) else None,
+        user_id=user_id if isinstance(user_id, str) and USER_ID.fullmatch(user_id) else None,
     )
 
 

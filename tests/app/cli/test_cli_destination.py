@@ -115,8 +115,8 @@ def test_a_webhook_gets_a_secret_that_is_shown_once_and_kept(
     assert again["destination_id"] == made["destination_id"]
     assert again["events"] == ["message.received"]
     assert secret_of(console) == made["secret"]
-    console.json(*command, "-", "--secret", "-", typing="http://127.0.0.1:9/third\nmine\n")
-    assert secret_of(console) == "mine"
+    console.json(*command, "-", "--secret", "-", typing="http://127.0.0.1:9/third\nmine-is-as-long-as-it-must-be\n")
+    assert secret_of(console) == "mine-is-as-long-as-it-must-be"
     assert made["secret"] not in console.run("destination", "show", made["destination_id"]).out
 
 
@@ -183,11 +183,12 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("webhook", *KEYS, "--events", "gossip"), "--events is 'gossip', and must be of message.rec"),
     (("webhook", *KEYS, "--events", ""), "must be of message.received"),
     (("webhook", *KEYS, "--secret", "a b"), "--secret is a value that is not shown"),
+    (("webhook", *KEYS, "--secret", "a" * 15), "--secret is a value that is not shown"),
     (("threecx_sms", *KEYS), "threecx_sms needs --did"),
     (("threecx_sms", *KEYS, "--did", "0112345678"), "must be a DID such as"),
     (("threecx_sms", *KEYS, "--did", f"{DID}="), "must be a DID such as"),
     (("threecx_sms", *KEYS, "--did", f"{DID}=ins_x/"), "must be a DID such as"),
-    (("threecx_sms", *KEYS, "--did", DID, "--secret", "x"), "--secret is not for threecx_sms."),
+    (("threecx_sms", *KEYS, "--did", DID, "--secret", "x" * 16), "--secret is not for"),
     (("threecx_sms", *KEYS, "--did", DID, "--events", "message.received"), "--events is not for"),
     (("threecx_sms", *KEYS, "--did", DID), "There is no integration int_x."),
 ]
