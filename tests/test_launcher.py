@@ -20,6 +20,8 @@ from core import clock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parent.parent
 # Stands in for the command line: says what it sees, and waits when it is told to.
 COMMAND_LINE = """

@@ -20,6 +20,8 @@ from tests.servers import Postgres, PostgresAt, Redis
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 360, "height": 740}
+pytestmark = pytest.mark.long
+
 THEMES = ("light", "dark")
 PANES = ("Phone", "Gateway", "3CX")
 

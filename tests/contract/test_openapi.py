@@ -95,6 +95,7 @@ def test_every_code_of_the_webhook_is_documented(document: dict[str, Any]) -> No
         assert f"`{code.value}`" in webhook["responses"][str(code.status)]["description"]
 
 
+@pytest.mark.long
 def test_the_webhook_does_what_the_document_says(
     document: dict[str, Any], gateway: Gateway
 ) -> None:
@@ -113,6 +114,7 @@ def test_the_webhook_does_what_the_document_says(
     assert statuses >= {202, 422}
 
 
+@pytest.mark.long
 def test_a_message_to_a_customer_does_what_the_document_says(
     document: dict[str, Any], gateway: Gateway
 ) -> None:
@@ -134,6 +136,7 @@ def test_a_message_to_a_customer_does_what_the_document_says(
     assert statuses >= {200}
 
 
+@pytest.mark.long
 def test_a_stranger_gets_what_the_document_says(document: dict[str, Any], gateway: Gateway) -> None:
     statuses = set()
 

@@ -22,6 +22,7 @@ MANY = int(os.environ.get("MODEL_EXAMPLES", "0"))
 EXAMPLES = {"embedded": 50, "servers": 30}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(0 if MANY else 300)
 @pytest.mark.usefixtures("store")
 def test_the_gateway_does_what_the_model_says(

@@ -245,6 +245,7 @@ def test_a_flood_on_a_cut_off_number_leaves_its_accounts_seats_alone(journey: Jo
     assert not loaded(later.id).seated
 
 
+@pytest.mark.long
 def test_an_operator_sees_it_open_and_close(gateway: Gateway) -> None:
     customers = [phone(number) for number in range(40, 40 + FAILURES_IN_A_ROW)]
     pbx = gateway.pbx(*customers, instance={"base_url": NOBODY})

@@ -115,7 +115,13 @@ def test_a_webhook_gets_a_secret_that_is_shown_once_and_kept(
     assert again["destination_id"] == made["destination_id"]
     assert again["events"] == ["message.received"]
     assert secret_of(console) == made["secret"]
-    console.json(*command, "-", "--secret", "-", typing="http://127.0.0.1:9/third\nmine-is-as-long-as-it-must-be\n")
+    console.json(
+        *command,
+        "-",
+        "--secret",
+        "-",
+        typing="http://127.0.0.1:9/third\nmine-is-as-long-as-it-must-be\n",
+    )
     assert secret_of(console) == "mine-is-as-long-as-it-must-be"
     assert made["secret"] not in console.run("destination", "show", made["destination_id"]).out
 

@@ -218,6 +218,7 @@ def test_ctrl_c_ends_a_command_silently(console: Console) -> None:
     assert console.json("instance", "list")["instances"] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [["--json"], ["-k", "a and", "--data-dir=x"]])
 def test_the_tests_get_their_arguments_untouched(console: Console, options: list[str]) -> None:
     said = console.program("test", "--no-such-option", *options)
