@@ -198,8 +198,7 @@ def _in_a_place(forward: Forward) -> list[Callable[[], None]]:
     """Try to deliver; what is to be done once the place is free for whoever is woken."""
     place = bulkhead.deliveries.enter(forward.destination_id)
     if place is None:
-        forward.wait(clock.now_ms() + bulkhead.LOOK_AGAIN_MS, WaitingFor.SEAT)
-        return [partial(begin, lanes.hand_on(forward))]
+        return _stand_in_line(forward)
     try:
         ticket = _settle(forward)
         if ticket is not None:
@@ -210,6 +209,19 @@ def _in_a_place(forward: Forward) -> list[Callable[[], None]]:
     if forward.waiting_for in {WaitingFor.OUTAGE, WaitingFor.SWITCH}:
         return []
     return [partial(begin, lanes.hand_on(forward))]
+
+
+def _stand_in_line(forward: Forward) -> list[Callable[[], None]]:
+    forward.wait(clock.now_ms() + bulkhead.LOOK_AGAIN_MS, WaitingFor.SEAT)
+    # Whoever left before that was kept did not see anybody in line; else it is too early to ask.
+    if not bulkhead.deliveries.call(forward.destination_id):
+        return []
+    return [partial(begin, lanes.hand_on(forward))]
+
+
+def _look_for_who_waits(forward: Forward) -> None:
+    # One that found its turn not come while this was being concluded was seen by neither.
+    begin(lanes.wake_conversation(forward.conversation_key))
 
 
 @transaction
@@ -279,7 +291,8 @@ def _conclude(
         return []  # somebody else has it by now
     if isinstance(outcome, int):
         forward.delivered(outcome)
-        return [*_works(forward), partial(begin, lanes.hand_on(forward))]
+        follow_up = (partial(begin, lanes.hand_on(forward)), partial(_look_for_who_waits, forward))
+        return [*_works(forward), *follow_up]
     news = _learn(forward, ticket, outcome)
     now = clock.now_ms()
     until_ms = now + _wait_ms(forward.tries, outcome)

@@ -15,7 +15,7 @@ from models.forward import Forward, WaitingFor
 from models.inbound_item import InboundItem
 from tests.factories import CUSTOMER, phone
 from tests.trunk import DID
-from workers import forwarding, inbound, wire
+from workers import bulkhead, forwarding, inbound, wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,6 +194,24 @@ def test_one_destination_has_eight_seats_and_the_rest_waits_in_the_table(
     go()
     go()
     assert len(trunk.texts) == 20
+
+
+def test_who_finds_no_place_waits_for_one_instead_of_asking_again_and_again(
+    journey: Journey, trunk: Trunk
+) -> None:
+    journey.customer_says("hello")
+    places = []
+    while (place := bulkhead.deliveries.enter(trunk.destination_id)) is not None:
+        places.append(place)
+    go()
+    (forward,) = forwards()
+    assert (forward.waiting_for, forward.seated, trunk.heard) == ("seat", False, [])
+    for place in places:
+        bulkhead.deliveries.leave(trunk.destination_id, place)
+    journey.customer_says("somebody else", phone(7))
+    go()
+    go()
+    assert sorted(trunk.texts) == ["hello", "somebody else"]
 
 
 @pytest.mark.parametrize("answer", [301, 302, 307, 308])
