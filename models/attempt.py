@@ -31,6 +31,12 @@ class Attempt(Model):
         return count
 
     @classmethod
+    def any_in_doubt(cls, event_id: str) -> bool:
+        """Whether of any call of an event nobody could tell what became of it."""
+        in_doubt = cls.select().where(cls.event_id == event_id, cls.outcome == "uncertain")
+        return bool(in_doubt.limit(1).count())
+
+    @classmethod
     def forget_kinds(cls, event_id: str) -> None:
         """Let the failures of an event no longer count: a person has begun it anew."""
         cls.update(kind=None).where(cls.event_id == event_id).execute()

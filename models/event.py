@@ -193,13 +193,15 @@ class Event(Model):
             **also,
         )
         if ended and self.event_type in CALL_EVENTS:
-            self._settle_cooldown(new)
+            self._settle_cooldown(old, new)
         return ended
 
-    def _settle_cooldown(self, end: State) -> None:
+    def _settle_cooldown(self, old: State, end: State) -> None:
         if end == State.UNCERTAIN:
             return  # its claim stands until somebody knows
-        if end == State.SENT or self.part:
+        # One that a person began anew may have gone out the time before.
+        in_doubt = old != State.UNCERTAIN and Attempt.any_in_doubt(self.id)
+        if end == State.SENT or self.part or in_doubt:
             Cooldown.begins(self.id)
         else:
             Cooldown.give_back(self.id)

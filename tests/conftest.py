@@ -92,6 +92,12 @@ def gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
     return start_gateway(**_PATIENT)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: at the end nobody is to wait for one file alone."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, Any, Any]:
     """Show what the gateway's processes printed, beside a test of theirs that failed."""

@@ -108,7 +108,7 @@ class Driven(RuleBasedStateMachine):
         step(message.event_id)
         if self.was_asked():
             ticket = self.model.settle(message, now)
-            self.model.ask(ticket, answer)
+            self.model.ask(ticket, answer, now)
             self.model.conclude(ticket, answer, now)
         else:
             self.went_without_asking(message, at)
@@ -117,9 +117,11 @@ class Driven(RuleBasedStateMachine):
         now, row = clock.now_ms(), loaded(message.event_id)
         ends, must = self.model.ends(message, at, now), self.model.must_end(message, at, now)
         if message.state == "open" and row.finished:
-            assert (row.state, row.error) in ends, (row.state, row.error, at, ends)
-            message.end(row.state, row.error)
+            assert (row.state, _code(row)) in ends, (row.state, _code(row), at, ends)
+            self.model.end(message, row.state, _code(row), now)
         assert not (message.state == "open" and must), (at, ends)
+        if message.is_call and at == "received" and row.state == "valid":
+            self.model.claim(message)
 
     def at(self, message: Message) -> str:
         state: str = Event.select(Event.state).where(Event.id == message.event_id).scalar()
@@ -194,11 +196,11 @@ class Driven(RuleBasedStateMachine):
         assert not self.errors.surprises(), self.errors.surprises()
 
     def _rows(self) -> dict[str, tuple[str, str | None, int]]:
-        rows = Event.select(Event.id, Event.state, Event.error, Event.part, Event.finished_at_ms)
+        columns = (Event.state, Event.error, Event.reason, Event.part, Event.finished_at_ms)
         shown = {}
-        for row in rows.where(self._ours()):
+        for row in Event.select(Event.id, *columns).where(self._ours()):
             state = row.state if row.finished or row.state == "sending" else "open"
-            shown[row.id] = (state, row.error, row.part)
+            shown[row.id] = (state, _code(row), row.part)
         return shown
 
     def _ours(self) -> Any:
@@ -233,7 +235,7 @@ class Driven(RuleBasedStateMachine):
         soon = now + 5 * MINUTE
         tried = sum(len(tickets) for tickets in message.tickets.values())
         return (
-            message.kind != "call"
+            not message.is_call
             and message.valid_until > soon
             and message.person.window_is_open(soon)
             and self.model.verdict(message, now) is None
@@ -252,6 +254,10 @@ class Driven(RuleBasedStateMachine):
         for message in self.unfinished():
             if message.event_id in due and loaded(message.event_id).seated:
                 self.go(message, "as far as it can")
+
+
+def _code(row: Event) -> str | None:
+    return row.reason if row.state == "recorded" else row.error
 
 
 @transaction

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dramatiq
 from dramatiq.middleware import SkipMessage
@@ -25,6 +25,7 @@ from tests.model.plain import (
     LAPSED,
     LEASE,
     MINUTE,
+    OPEN_DAYS,
     REPEATS_KNOWN,
     SECOND,
     STANDSTILL,
@@ -44,9 +45,17 @@ TEXTS: dict[str, tuple[str, ...]] = {
     FIRST + SECOND_PART: (FIRST, SECOND_PART),
     FORBIDDEN: (FORBIDDEN,),
 }
+CALL_TEXTS = {"missed_call": (ORDINARY,), "after_hours": (FIRST, SECOND_PART)}
+CALLS: dict[str, Any] = {
+    "call_events": True,
+    "business_hours": {day: [["00:00", "24:00"]] for day in OPEN_DAYS},
+    "call_templates": {
+        kind: {"enabled": True, "text": "".join(texts)} for kind, texts in CALL_TEXTS.items()
+    },
+}
 STRIDES = ("a step", "to the door", "as far as it can")
 CHANGES = ("STOP", "account", "instance", "limits", "window")
-MOMENTS = ("window", "validity", "hold", "closing", "midnight")
+MOMENTS = ("window", "validity", "hold", "closing", "cooldown", "midnight")
 
 some = st.integers(0, 50)
 
@@ -124,14 +133,56 @@ class GatewayAndModel(Driven):
         kept = self.journey.site.accept(key=key, **payload)
         assert (kept.event_id, kept.duplicate) == (message.event_id, True)
 
-    @precondition(lambda self: [each.kind for each in self.model.messages].count("call") < 2)
-    @rule(who=st.integers(0, 2))
-    def a_call_is_missed(self, who: int) -> None:
-        self.journey.site.set_integration(call_events=True)
+    # Phone systems.
+
+    @rule(
+        who=st.integers(0, 2),
+        then=st.sampled_from(["received", *STRIDES]),
+        after_midnight_ms=st.sampled_from([None, None, None, -1, 0]),
+    )
+    def a_call_is_missed(self, who: int, then: str, after_midnight_ms: int | None) -> None:
+        if after_midnight_ms is not None:
+            clock.freeze(self.model.midnight(clock.now_ms()) + after_midnight_ms)
+        self.journey.site.set_integration(**CALLS)
         kept = self.journey.site.accept(
             event_type="missed_call", to=None, message_text=None, caller=phone(who)
         )
-        self.message(kept.event_id, who, ()).kind = "call"
+        kind = self.model.kind_of_call(clock.now_ms())
+        message = self.message(kept.event_id, who, CALL_TEXTS[kind])
+        message.kind = kind
+        if then != "received":
+            self.go(message, then)
+
+    @rule(
+        who=st.integers(0, 2),
+        how=st.sampled_from(sorted(ANSWERS)),
+        part=st.integers(0, 1),
+        off_ms=st.sampled_from([None, -1, 0]),
+    )
+    def a_call_follows_another(self, who: int, how: str, part: int, off_ms: int | None) -> None:
+        """At once, or when the cooldown of the first one is about to be over."""
+        now = clock.now_ms()
+        if part and self.model.kind_of_call(now) != "after_hours":
+            clock.freeze(self.model.midnight(now))
+        first = self._call_that_may_go(who, "to the door")
+        if part and first.unfinished:
+            self.answer = ANSWERS["takes it"]
+            self.go(first, "a step")
+            clock.turn(SECOND)
+        self.answer = ANSWERS[how]
+        if first.unfinished:
+            self.go(first, "as far as it can")
+        follows = self._call_that_may_go(who, "received")
+        now = clock.now_ms()
+        if off_ms is not None:
+            clock.freeze(max(now, self.model.moment(follows, "cooldown", now) + off_ms))
+        self.go(follows, "as far as it can")
+
+    def _call_that_may_go(self, who: int, then: str) -> Message:
+        self.let_go()
+        self.a_customer_writes(who, "START", 0)
+        self.a_call_is_missed(who, then, None)
+        return self.model.messages[-1]
 
     # Operators.
 
@@ -174,7 +225,7 @@ class GatewayAndModel(Driven):
         shown.fails = error
         event_id, _, part = entry["biz_opaque_callback_data"].rpartition(":")
         if self.journey.told(envelope.status(self.journey.number, shown, Status(status))):
-            self.model.hear(self.of(event_id), int(part), status, error)
+            self.model.hear(self.of(event_id), int(part), status, error, clock.now_ms())
 
     # Workers.
 
@@ -195,9 +246,16 @@ class GatewayAndModel(Driven):
     @rule(
         who=st.integers(0, 2),
         change=st.sampled_from(CHANGES),
+        call=st.booleans(),
     )
-    def something_changes_when_a_reply_is_about_to_go(self, who: int, change: str) -> None:
-        message = self._reply_that_may_go(who, "to the door")
+    def something_changes_when_one_is_about_to_go(
+        self,
+        who: int,
+        change: str,
+        call: bool,  # noqa: FBT001
+    ) -> None:
+        may_go = self._call_that_may_go if call else self._reply_that_may_go
+        message = may_go(who, "to the door")
         if change == "STOP":
             self.a_customer_writes(who, "STOP", 0)
         elif change == "limits":
@@ -250,9 +308,10 @@ class GatewayAndModel(Driven):
             with suppress(SkipMessage, dramatiq.Retry):
                 STEPS[state](message.event_id)
 
-    @rule(who=st.integers(0, 2))
-    def a_slow_worker_begins_to_send(self, who: int) -> None:
-        message = self._reply_that_may_go(who, "to the door")
+    @rule(who=st.integers(0, 2), call=st.booleans())
+    def a_slow_worker_begins_to_send(self, who: int, call: bool) -> None:  # noqa: FBT001
+        may_go = self._call_that_may_go if call else self._reply_that_may_go
+        message = may_go(who, "to the door")
         if self.at(message) != "ready" or clock.now_ms() >= message.valid_until:
             return
         event = loaded(message.event_id)
@@ -271,7 +330,7 @@ class GatewayAndModel(Driven):
         outcome = sending.transmit(ticket)
         assert self.was_asked() == (stood <= STANDSTILL)
         if stood <= STANDSTILL:
-            self.model.ask(plain, answer)
+            self.model.ask(plain, answer, clock.now_ms())
         else:
             answer = LAPSED
         self.asked.append((event, ticket, plain, outcome, answer))

@@ -17,6 +17,8 @@ SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000
 HOLD, LEASE, STANDSTILL = 30 * SECOND, 25 * SECOND, 10 * SECOND
 EARLY = 20  # a step may come so much before its time
 REPEATS_KNOWN = 7 * DAY
+COOLDOWN = 15 * MINUTE
+OPEN_DAYS = ("mon", "wed", "fri")  # all day long
 LATE = frozenset({"sending_throttled", "gateway_send_failed"})
 RANKS = ("accepted", "sent", "delivered", "read")
 WENT = frozenset(RANKS[1:])
@@ -106,7 +108,7 @@ class Message:
     person: Person
     texts: tuple[str, ...]
     valid_until: int
-    kind: str = "reply"
+    kind: str = "reply"  # `confirmation`, or a call's type: `missed_call`, `after_hours`
     forbidden: bool = False
     state: str = "open"
     code: str | None = None
@@ -117,6 +119,12 @@ class Message:
     tickets: dict[int, list[Ticket]] = field(default_factory=dict)
     told: dict[int, str] = field(default_factory=dict)
     failures: Counter[tuple[int, int | None]] = field(default_factory=Counter)
+    went_at: int | None = None
+    may_go_twice: bool = False
+
+    @property
+    def is_call(self) -> bool:
+        return self.kind in {"missed_call", "after_hours"}
 
     @property
     def unfinished(self) -> bool:
@@ -137,7 +145,7 @@ class Message:
 
 @dataclass
 class Model:
-    """One account with one number and one 3CX connection. Cooldown joins with call templates."""
+    """One account with one number and one 3CX connection."""
 
     zone: ZoneInfo
     people: list[Person]
@@ -150,6 +158,7 @@ class Model:
     taken: list[tuple[str, str]] = field(default_factory=list)
     closed_until: int = 0
     closed_at_most: int = 0
+    cooldowns: dict[tuple[Person, str], tuple[Message, int]] = field(default_factory=dict)
 
     # What is asked.
 
@@ -184,6 +193,7 @@ class Model:
             f"it is {message.state}": message.state != "open",
             f"verdict: {self.verdict(message, now)}": self.verdict(message, now) is not None,
             "its validity is over": now >= message.valid_until,
+            "one of its kind went within 15 minutes": self._one_went_lately(message, now),
             "an earlier one is unfinished": any(each.unfinished for each in waits_for),
             "an earlier one is uncertain": any(
                 each.state == "uncertain" and now < each.since + HOLD for each in waits_for
@@ -194,12 +204,29 @@ class Model:
         }
         return [words for words, speaks_against in found.items() if speaks_against]
 
+    def _one_went_lately(self, message: Message, now: int) -> bool:
+        return message.is_call and any(
+            each is not message
+            and (each.person, each.kind) == (message.person, message.kind)
+            and each.went_at is not None
+            and now < each.went_at + COOLDOWN
+            and not each.may_go_twice
+            for each in self.messages
+        )
+
+    def kind_of_call(self, now: int) -> str:
+        """What a missed call is that comes now."""
+        local = datetime.fromtimestamp(now / 1000, UTC).astimezone(self.zone)
+        return "missed_call" if f"{local:%a}".lower() in OPEN_DAYS else "after_hours"
+
     def ends(self, message: Message, at: str, now: int) -> set[tuple[str, str | None]]:
         """How a step from this state may end an open message without asking WhatsApp."""
         verdict = self.verdict(message, now)
-        if message.kind == "call":
-            return {("recorded", None)} if at == "received" else set()
-        if at != "received" and now >= message.valid_until:
+        if at == "received":
+            held_by, until = self.cooldowns.get((message.person, message.kind), (message, 0))
+            is_held = held_by is not message and now < until
+            return {("recorded", "cooldown")} if is_held else set()
+        if now >= message.valid_until:
             return {("refused", code) for code in LATE}
         if at in {"valid", "ready"} and verdict not in {None, "wait"}:
             return {("refused", verdict)}
@@ -221,12 +248,11 @@ class Model:
     def moment(self, message: Message, what: str, now: int) -> int:
         """The next time at which something changes by itself for a message; now if there is none.
 
-        `window`, `validity`, `hold` (of an uncertain one before it), `closing`, or `midnight`.
+        `window`, `validity`, `hold` (of an uncertain one before it), `closing`, `cooldown` (of its
+        kind), or `midnight`.
         """
         if what == "midnight":
-            local = datetime.fromtimestamp(now / 1000, UTC).astimezone(self.zone)
-            tomorrow = datetime.combine(local.date() + timedelta(days=1), datetime.min.time())
-            return int(tomorrow.replace(tzinfo=self.zone).timestamp() * 1000)
+            return self.midnight(now)
         person = message.person
         others = (each for each in self.messages if each.person is person)
         return {
@@ -234,9 +260,30 @@ class Model:
             "validity": message.valid_until,
             "hold": max(each.since for each in others) + HOLD,
             "closing": max(self.closed_until, person.closed_until, message.not_before),
+            "cooldown": self.cooldowns.get((person, message.kind), (message, now))[1],
         }[what]
 
+    def midnight(self, now: int) -> int:
+        """When the next local day begins."""
+        local = datetime.fromtimestamp(now / 1000, UTC).astimezone(self.zone)
+        tomorrow = datetime.combine(local.date() + timedelta(days=1), datetime.min.time())
+        return int(tomorrow.replace(tzinfo=self.zone).timestamp() * 1000)
+
     # What happens.
+
+    def claim(self, message: Message) -> None:
+        """A call's message is to go: no other of its kind may until 15 minutes after it could."""
+        self.cooldowns[message.person, message.kind] = (message, message.valid_until + COOLDOWN)
+
+    def end(self, message: Message, state: str, code: str | None, now: int) -> None:
+        """It is over; its cooldown begins, or is given back when nothing of it went out."""
+        message.end(state, code)
+        key = (message.person, message.kind)
+        if self.cooldowns.get(key, (None, 0))[0] is message:
+            if state == "sent" or message.part:
+                self.cooldowns[key] = (message, now + COOLDOWN)
+            else:
+                del self.cooldowns[key]
 
     def settle(self, message: Message, now: int) -> Ticket:
         """A worker takes the right to ask; the message counts from here on."""
@@ -249,10 +296,11 @@ class Model:
         self.counted.update(ticket.days)
         return ticket
 
-    def ask(self, ticket: Ticket, answer: Answer) -> None:
+    def ask(self, ticket: Ticket, answer: Answer, now: int) -> None:
         """WhatsApp is asked."""
         if answer.taken:
             message = ticket.message
+            message.went_at = now
             self.taken.append((f"{message.event_id}:{ticket.part}", message.texts[ticket.part]))
 
     def conclude(self, ticket: Ticket, answer: Answer, now: int) -> None:
@@ -264,7 +312,7 @@ class Model:
             if message.state == "sending":
                 self.doubt(message, now)
         elif answer.taken:
-            self._go_on(message)
+            self._go_on(message, now)
         else:
             self._failed(message, answer, now)
 
@@ -278,10 +326,10 @@ class Model:
         if answer.ends == "conversation_window_closed":
             message.person.wrote = None
         if answer.ends:
-            message.end("refused", answer.ends)
+            self.end(message, "refused", answer.ends, now)
             return
         if answer.gives_up_after is not None and tries >= answer.gives_up_after:
-            message.end("refused", "gateway_send_failed")
+            self.end(message, "refused", "gateway_send_failed", now)
             return
         message.state, message.ticket, message.not_before = "open", None, now + answer.wait
         if answer.pauses:
@@ -296,9 +344,9 @@ class Model:
     def doubt(self, message: Message, now: int) -> None:
         """Nobody can tell whether the part went, unless WhatsApp has told already."""
         message.state, message.since = "uncertain", now
-        self._settle_doubt(message)
+        self._settle_doubt(message, now)
 
-    def hear(self, message: Message, part: int, status: str, error: int) -> None:
+    def hear(self, message: Message, part: int, status: str, error: int, now: int) -> None:
         """A status comes from WhatsApp."""
         message.hear(part, status)
         if status == "failed" and error == 131047:
@@ -306,26 +354,29 @@ class Model:
         if status == "failed" and error == 130403:
             message.person.blocked = True
         if message.state == "uncertain" and message.part == part:
-            self._settle_doubt(message)
+            self._settle_doubt(message, now)
 
     def revive(self, message: Message, now: int) -> None:
         """A person lets a message begin anew."""
+        message.may_go_twice |= message.state == "uncertain"  # as that person has said
         message.state, message.code, message.ticket = "open", None, None
         confirms = message.kind == "confirmation"
         message.valid_until = now + (15 * MINUTE if confirms else self.validity)
         message.not_before = 0
 
-    def _settle_doubt(self, message: Message) -> None:
+    def _settle_doubt(self, message: Message, now: int) -> None:
         told = message.told.get(message.part)
         if told in WENT:
-            self._go_on(message)
+            self._go_on(message, now)
         elif told == "failed":
             self._give_back(message)
-            message.end("refused", "gateway_send_failed")
+            if message.part == 0:
+                message.went_at = None
+            self.end(message, "refused", "gateway_send_failed", now)
 
-    def _go_on(self, message: Message) -> None:
+    def _go_on(self, message: Message, now: int) -> None:
         if message.part + 1 == len(message.texts):
-            message.end("sent")
+            self.end(message, "sent", None, now)
         else:
             message.state, message.ticket, message.part = "open", None, message.part + 1
             message.not_before = 0

@@ -58,12 +58,32 @@ def test_whatever_whatsapp_answers_to_one_the_next_goes_when_it_may(
 
 
 @pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("off_ms", [None, -1, 0])
+def test_whatever_whatsapp_answers_to_one_call_the_next_sends_when_nothing_of_its_kind_went(
+    broker: Broker, whatsapp: Sandbox, off_ms: int | None
+) -> None:
+    for how in ANSWERS:
+        for part in (0, 1):
+            both = GatewayAndModel(whatsapp, broker)
+            both.most_have_written(silent=3)
+            both.a_call_follows_another(0, how, part, off_ms)
+            both.the_gateway_does_what_the_model_says()
+            both.teardown()
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("call", [False, True], ids=["reply", "call"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_changes_when_a_reply_is_about_to_go_is_heeded(
-    broker: Broker, whatsapp: Sandbox, change: str
+def test_what_changes_when_one_is_about_to_go_is_heeded(
+    broker: Broker,
+    whatsapp: Sandbox,
+    change: str,
+    call: bool,  # noqa: FBT001
 ) -> None:
     both = GatewayAndModel(whatsapp, broker)
     both.most_have_written(silent=3)
-    both.something_changes_when_a_reply_is_about_to_go(0, change)
+    both.something_changes_when_one_is_about_to_go(0, change, call)
+    both.the_gateway_does_what_the_model_says()
+    both.a_call_follows_another(0, "takes it", 0, None)
     both.the_gateway_does_what_the_model_says()
     both.teardown()

@@ -607,6 +607,20 @@ def test_an_uncertain_message_keeps_its_cooldown_until_it_is_known_not_sent(
     assert Cooldown.select().count() == 0
 
 
+def test_one_that_may_have_gone_keeps_its_cooldown_though_its_repeat_is_refused(
+    journey: Journey,
+) -> None:
+    on(journey)
+    journey.faults({"reset": "after"})
+    event = call(journey)
+    assert event.state == State.UNCERTAIN
+    provisioning.requeue([event.id], even_if_uncertain=True, due_at_once=True)
+    journey.site.set_account(daily_limit=0)
+    assert walk(event.id).state == State.REFUSED
+    journey.site.set_account(daily_limit=None)
+    assert call(journey).reason == "cooldown"
+
+
 def test_an_uncertain_message_that_is_known_sent_keeps_its_cooldown(journey: Journey) -> None:
     on(journey)
     journey.faults({"reset": "after"})
