@@ -12,7 +12,7 @@ from app.installation import ROOT
 from core import clock
 
 # Files side by side: most of their time is waiting for processes, sockets and disks.
-_SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile")
+_SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 _TESTS_FAILED = 1
 LEAST_COVERAGE = 80  # percent of lines and branches, of all processes that the tests start
 _LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"

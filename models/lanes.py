@@ -89,7 +89,8 @@ def held_back(forward: Forward) -> bool:
         InboundItem.seq < forward.turn,
         InboundItem.state == ItemState.RECEIVED.value,
     )
-    return bool(earlier.limit(1).tuples()) or bool(untaken.limit(1).tuples())
+    # In this order: what is taken in between the two looks is seen by the second.
+    return bool(untaken.limit(1).tuples()) or bool(earlier.limit(1).tuples())
 
 
 @transaction

@@ -119,7 +119,7 @@ def credential(text: str) -> str:
 
 def signing_secret(text: str) -> str:
     """A secret that somebody could try to guess: long enough that nobody will."""
-    if not re.fullmatch(r"[\x21-\x7e]{16,4096}", text):
+    if text != "-" and not re.fullmatch(r"[\x21-\x7e]{16,4096}", text):
         raise Wrong("16 to 4096 visible ASCII characters, or - to read it from standard input")
     return text
 

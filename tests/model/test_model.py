@@ -23,7 +23,7 @@ EXAMPLES = {"embedded": 50, "servers": 30}
 
 
 @pytest.mark.long
-@pytest.mark.timeout(0 if MANY else 300)
+@pytest.mark.timeout(0 if MANY else 900)
 @pytest.mark.usefixtures("store")
 def test_the_gateway_does_what_the_model_says(
     broker: Broker, whatsapp: Sandbox, back_end: str

@@ -344,6 +344,7 @@ def test_a_source_that_fails_is_asked_again_later(journey: Journey, source: Sour
 
 
 def test_what_fails_until_its_validity_ends_says_so(journey: Journey, source: Source) -> None:
+    clock.freeze()
     event = journey.site.event(message_text=None, media_url=source.has("a.jpg", 500))
     change(event, expires_at_ms=clock.now_ms() + 400)
     ended = walk(event.id)
