@@ -94,6 +94,7 @@ DEATHS = [
     *_around("commit InboundItem.keep", stories.replies, DOOR),
     *_around("commit InboundItem.keep", stories.opt_out, DOOR),
     *_around("enqueue take_in", stories.opt_out, DOOR),
+    *_around("enqueue take_in_later", stories.replies, DOOR),
     *_around("enqueue take_in", stories.broken_item),
     *_around("commit _status_changed", stories.replies),
     *_around("commit _status_changed", stories.failed_later),

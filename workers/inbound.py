@@ -29,6 +29,7 @@ from workers.stage import MAX_TRIES, wake
 _log = logging.getLogger(__name__)
 
 _TOGETHER, _HANDED_OVER = 5, 1_000
+_LATER = 10  # Dramatiq takes the lower first, of all that a worker has fetched
 _WINDOW_IS_CLOSED, _BUSINESS_WAS_BLOCKED = 131047, 130403  # whatsapp-cloud-api, Errors
 
 
@@ -42,8 +43,12 @@ def told(instance_id: str, account_id: str, item: meta.Item) -> Told:
 
 def begin(item_ids: list[str]) -> None:
     """Have workers take these items in, some at a time."""
-    for start in range(0, len(item_ids), _HANDED_OVER):
-        take_in.send(item_ids[start : start + _HANDED_OVER])
+    _hand_over(item_ids, take_in)
+
+
+def begin_later(item_ids: list[str]) -> None:
+    """The same for what people did not write: an opt-out does not wait behind statuses."""
+    _hand_over(item_ids, take_in_later)
 
 
 @dramatiq.actor(queue_name=INBOUND, broker=declarations, max_retries=0)
@@ -52,12 +57,27 @@ def take_in(item_ids: list[str]) -> None:
 
     A few at a time; the rest goes to the end of the queue, so that a flood lets others pass.
     """
+    _take_some(item_ids, take_in)
+
+
+@dramatiq.actor(queue_name=INBOUND, broker=declarations, max_retries=0, priority=_LATER)
+def take_in_later(item_ids: list[str]) -> None:
+    """The same, once nothing more urgent is at hand."""
+    _take_some(item_ids, take_in_later)
+
+
+def _hand_over(item_ids: list[str], actor: dramatiq.Actor[..., None]) -> None:
+    for start in range(0, len(item_ids), _HANDED_OVER):
+        actor.send(item_ids[start : start + _HANDED_OVER])
+
+
+def _take_some(item_ids: list[str], actor: dramatiq.Actor[..., None]) -> None:
     for item_id in item_ids[:_TOGETHER]:
         item = InboundItem.get_or_none(InboundItem.id == item_id)
         if item is not None and item.state == ItemState.RECEIVED:
             _take_in(item)
     if item_ids[_TOGETHER:]:
-        take_in.send(item_ids[_TOGETHER:])
+        actor.send(item_ids[_TOGETHER:])
 
 
 def _take_in(item: InboundItem) -> None:

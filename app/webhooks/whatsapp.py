@@ -47,12 +47,15 @@ class WhatsAppWebhook:
             items = list(meta.items(body))
         except meta.MalformedWebhook:
             raise Refused(ErrorCode.INVALID_JSON) from None
-        rows = [
+        told = [
             inbound.told(owner.id, owner.account_id, item)
             for item in items
             for owner in self._owners(instance, item)
         ]
-        inbound.begin(self._keeper.keep_items(rows))
+        written = [each for each in told if each.kind == meta.InboundMessage.kind]
+        others = [each for each in told if each.kind != meta.InboundMessage.kind]
+        inbound.begin(self._keeper.keep_items(written) if written else [])
+        inbound.begin_later(self._keeper.keep_items(others) if others else [])
         resp.media = {"success": True}
 
     def _owners(self, instance: KnownInstance, item: meta.Item) -> list[KnownInstance]:
