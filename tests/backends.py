@@ -271,3 +271,20 @@ def together(count: int, work: Callable[[int], T]) -> list[T]:
     if failures:
         raise failures[0]
     return [results[number] for number in range(count)]
+
+
+def asked_by(work: Callable[[], object]) -> list[tuple[str, Any]]:
+    """What is asked of the database meanwhile, statement by statement."""
+    statements: list[tuple[str, Any]] = []
+    execute = database.obj.execute_sql
+
+    def note(sql: str, params: Any = None) -> Any:
+        statements.append((sql, params))
+        return execute(sql, params)
+
+    database.obj.execute_sql = note
+    try:
+        work()
+    finally:
+        del database.obj.execute_sql
+    return statements

@@ -13,13 +13,12 @@ from models.database import database, transaction
 from models.destination import Destination, News
 from models.forward import Forward, WaitingFor
 from models.inbound_item import InboundItem
+from tests.backends import asked_by
 from tests.factories import CUSTOMER, phone
 from tests.trunk import DID
 from workers import bulkhead, forwarding, inbound, wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.journey import Journey
     from tests.trunk import Trunk
 
@@ -350,23 +349,6 @@ def test_no_look_for_who_is_next_reads_all_that_a_destination_ever_got(
 
 
 INDEXES = ("forward_seated", "forward_waiting", "forward_lane")
-
-
-def asked_by(work: Callable[[], object]) -> list[tuple[str, Any]]:
-    """What is asked of the database meanwhile, statement by statement."""
-    statements: list[tuple[str, Any]] = []
-    execute = database.obj.execute_sql
-
-    def note(sql: str, params: Any = None) -> Any:
-        statements.append((sql, params))
-        return execute(sql, params)
-
-    database.obj.execute_sql = note
-    try:
-        work()
-    finally:
-        del database.obj.execute_sql
-    return statements
 
 
 def plan_of(sql: str, parameters: Any) -> str:

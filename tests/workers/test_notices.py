@@ -15,7 +15,7 @@ from models.database import database, is_postgres, transaction
 from models.destination import Kind, News, Route
 from models.event import Event
 from models.forward import Forward
-from tests.backends import together
+from tests.backends import asked_by, together
 from tests.factories import CUSTOMER, TEXT, change, loaded, phone
 from tests.journey import walk
 from tests.trunk import DID
@@ -23,8 +23,6 @@ from workers import forwarding, notices, upkeep
 from workers.notices_words import AFTER_ALL, AUTOMATIC, NOT_SENT, is_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.journey import Journey
     from tests.trunk import Trunk
 
@@ -57,23 +55,6 @@ def told() -> list[dict[str, Any]]:
 def untold() -> list[str]:
     """The events of which something is still to be told."""
     return [each.id for each in Event.select(Event.id).where(Event.untold)]
-
-
-def asked_by(work: Callable[[], object]) -> list[tuple[str, Any]]:
-    """What is asked of the database meanwhile, statement by statement."""
-    statements: list[tuple[str, Any]] = []
-    execute = database.obj.execute_sql
-
-    def note(sql: str, params: Any = None) -> Any:
-        statements.append((sql, params))
-        return execute(sql, params)
-
-    database.obj.execute_sql = note
-    try:
-        work()
-    finally:
-        del database.obj.execute_sql
-    return statements
 
 
 def plan_of(sql: str, parameters: Any) -> str:
